@@ -1,0 +1,324 @@
+"""A layer: its signals, its step as an expression graph, and `given`, which ties signals.
+
+The step function is called once, on symbols; everything else about the layer is computed from the
+graph it returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from fractions import Fraction
+from typing import Any
+
+from .declare import Declaration
+from .domains import Domain
+from .errors import DomainError, LanguageError, ShapeError, UnknownName
+from .evaluate import names_in
+from .ranges import ranges
+from .spec import rebuild, serialise
+from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A named argument of a step: kind is token, constant or state."""
+
+    name: str
+    dims: Dims
+    domain: Domain
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {shape_text(self.dims)}, {self.domain}"
+
+    @property
+    def tensor(self) -> Input:
+        """The signal as a tensor, for ties such as `gla.given(k=1 - gla["alpha"])`."""
+        return Input(self.name, self.dims)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A second, independent statement of a layer: Λ, B, C, D as a paper prints them."""
+
+    source: str
+    build: Callable[..., tuple[object, object, object, object]]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A sequence layer `h_i = step(h_{i-1}, s_i)`, `y_i = output`, in one expression graph.
+
+    signals: tokens, constants and states, in the order of the step's arguments.
+    step: the new value of each state, over the signals. output: y_i.
+    start: the constant each state starts from; a state that is absent starts at zero.
+    carried: the signal taken as the input u, or None to find it.
+    names: what the paper calls each signal. ties: the `given` that made this layer from another.
+    """
+
+    name: str
+    signals: tuple[Signal, ...]
+    step: Mapping[str, Tensor]
+    output: Tensor
+    start: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    doc: str = ""
+    cite: str = ""
+    carried: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    ties: tuple[str, ...] = ()
+    source: str = ""
+    forms: list[Form] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Input:
+        return self.signal(name).tensor
+
+    def __repr__(self) -> str:
+        return f"<layer {self.name}: {'; '.join(map(str, self.signals))}>"
+
+    def signal(self, name: str) -> Signal:
+        """The signal of that name; UnknownName lists the nearest ones."""
+        for signal in self.signals:
+            if signal.name == name:
+                return signal
+        raise UnknownName(_unknown("signal", name, [s.name for s in self.signals], self.name))
+
+    def of_kind(self, kind: str) -> list[Signal]:
+        """The tokens, constants or states."""
+        return [s for s in self.signals if s.kind == kind]
+
+    @property
+    def domains(self) -> dict[str, Domain]:
+        """Domain of each signal by name."""
+        return {s.name: s.domain for s in self.signals}
+
+    @property
+    def sizes(self) -> list[str]:
+        """The size names that occur, in order."""
+        return list(dict.fromkeys(n for s in self.signals for n in names_in(s.dims)))
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The layer as plain data: what certificates carry and hashes cover."""
+        roots = {**{f"step:{k}": v for k, v in self.step.items()}, "output": self.output}
+        return {
+            "name": self.name,
+            "signals": [
+                {
+                    "name": s.name,
+                    "dims": list(s.dims),
+                    "kind": s.kind,
+                    "low": None if s.domain.interval.low is None else str(s.domain.interval.low),
+                    "high": None if s.domain.interval.high is None else str(s.domain.interval.high),
+                    "low_open": s.domain.interval.low_open,
+                    "high_open": s.domain.interval.high_open,
+                    "unit": s.domain.unit,
+                }
+                for s in self.signals
+            ],
+            "start": dict(self.start),
+            **serialise(roots),
+        }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the layer's meaning: signals, start and graph, not its name or source."""
+        spec = {k: v for k, v in self.spec.items() if k != "name"}
+        return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+    def given(self, *, name: str | None = None, **ties: object) -> Layer:
+        """This layer with signals tied: `gla.given(k="1 - alpha")`, `gated_delta.given(alpha=1)`.
+
+        A value is a number, a text in the language of ties, a tensor over signals, or a declaration
+        (`z=Vec["d"]`), which adds a signal for the others to use. A scalar tied to a tensor is
+        repeated. Raises UnknownName, ShapeError, and DomainError when a tie can leave the domain.
+        """
+        from .ties import parse_tie
+
+        added = [
+            Signal(key, value.dims, value.domain, value.kind)
+            for key, value in ties.items()
+            if isinstance(value, Declaration)
+        ]
+        known = {s.name: s.tensor for s in (*self.signals, *added)}
+        values: dict[str, Tensor] = {}
+        for key, value in ties.items():
+            if isinstance(value, Declaration):
+                continue
+            signal = self.signal(key)
+            if isinstance(value, str):
+                value = parse_tie(value, known, call=f"{self.name}.given({key}={value!r})")
+            values[key] = self._fit(signal, lift(value), added)
+        return self.with_ties(values, added, name)
+
+    def with_ties(
+        self, values: Mapping[str, Tensor], added: list[Signal], name: str | None = None
+    ) -> Layer:
+        """This layer with signals replaced by tensors that already fit them."""
+        shown = tuple(f"{key} = {text(value)}" for key, value in values.items())
+        roots = rebuild([*self.step.values(), self.output], values)
+        step = dict(zip(self.step, roots[:-1], strict=True))
+        kept = [s for s in self.signals if s.name not in values or s in added]
+        kept += [s for s in added if s.name not in {k.name for k in kept}]
+        tied = replace(
+            self,
+            name=name or f"{self.name}({', '.join(shown)})",
+            signals=tuple(kept),
+            step=step,
+            output=roots[-1],
+            carried=self.carried if self.carried not in values else None,
+            ties=self.ties + shown,
+            forms=[],
+        )
+        validate(tied)
+        return tied
+
+    def _fit(self, signal: Signal, value: Tensor, added: list[Signal]) -> Tensor:
+        call = f"{self.name}.given({signal.name}={text(value)})"
+        if signal.kind == "state" or signal.name in self.start.values():
+            raise LanguageError(f"{call}: {signal.name} is a state or its start, not a signal")
+        value = broadcast(value, signal.dims)
+        if value.dims != signal.dims:
+            raise ShapeError(
+                f"{call}: {signal.name} is {shape_text(signal.dims)}, the tie is "
+                f"{shape_text(value.dims)}"
+            )
+        domains = self.domains | {s.name: s.domain for s in added}
+        if signal.domain.unit and not (
+            isinstance(value, Input) and domains.get(value.name, Domain()).unit
+        ):
+            raise DomainError(f"{call}: {signal.name} has unit norm, and the tie is not known to")
+        bounds = ranges([value], domains)[value]
+        if not bounds.within(signal.domain.interval):
+            raise DomainError(
+                f"{call}: {signal.name} must lie in {signal.domain.interval}, "
+                f"the tie lies in {bounds}"
+            )
+        return value
+
+    def form(self, source: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register Λ, B, C, D as `source` prints them: a function of signals returning four tensors.
+
+        Λ has the state's axes twice, B the state's then the input's, C the output's then the state's,
+        D the output's then the input's; 0 stands for a zero matrix.
+        """
+
+        def register(build: Callable[..., Any]) -> Callable[..., Any]:
+            self.forms.append(Form(source, build))
+            return build
+
+        return register
+
+
+def layer(
+    function: Callable[..., Any] | None = None,
+    *,
+    title: str = "",
+    cite: str = "",
+    carried: str | None = None,
+    start: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Any:
+    """Make a Layer of a step function whose arguments are annotated with what they are.
+
+    The function returns the new value of each state, in order, then the output y_i.
+    start: for each state the constant it starts from, `{"S": "S0"}`. carried: the input u.
+    names: what the paper calls the signals. Raises LanguageError, ShapeError, DomainError.
+    """
+
+    def make(step: Callable[..., Any]) -> Layer:
+        return _trace(step, title, cite, carried, dict(start or {}), dict(names or {}))
+
+    return make if function is None else make(function)
+
+
+def _trace(
+    step: Callable[..., Any],
+    title: str,
+    cite: str,
+    carried: str | None,
+    start: dict[str, str],
+    names: dict[str, str],
+) -> Layer:
+    name = step.__name__
+    annotations = inspect.get_annotations(step, eval_str=True)
+    signals = []
+    for argument in inspect.signature(step).parameters:
+        declared = annotations.get(argument)
+        if not isinstance(declared, Declaration):
+            raise LanguageError(
+                f'{name}: argument {argument} needs an annotation such as Vec["n"], Gate or '
+                f'State["n", "d"]'
+            )
+        declared = declared.check(f"{name}: {argument}")
+        signals.append(Signal(argument, declared.dims, declared.domain, declared.kind))
+    states = [s for s in signals if s.kind == "state"]
+    tensors = {s.name: s.tensor for s in signals}
+    result = step(**tensors)
+    if not isinstance(result, tuple) or len(result) != len(states) + 1:
+        what = f"{len(result)} values" if isinstance(result, tuple) else "one value"
+        wanted = ", ".join([f"new {s.name}" for s in states] + ["output"])
+        raise LanguageError(f"{name}: the step returned {what}; it must return {wanted}")
+    made = Layer(
+        name=name,
+        signals=tuple(signals),
+        step={s.name: lift(x) for s, x in zip(states, result[:-1], strict=True)},
+        output=lift(result[-1]),
+        start=start,
+        title=title or name.replace("_", " "),
+        doc=inspect.cleandoc(step.__doc__ or ""),
+        cite=cite,
+        carried=carried,
+        names=names,
+        source=inspect.getsourcefile(step) or "",
+    )
+    validate(made)
+    return made
+
+
+def validate(made: Layer) -> None:
+    """Refuse a layer whose shapes, start or domains do not fit."""
+    for signal in made.of_kind("state"):
+        value = made.step[signal.name]
+        if value.dims != signal.dims:
+            raise ShapeError(
+                f"{made.name}: state {signal.name} is {shape_text(signal.dims)}, its new value "
+                f"{text(value)} is {shape_text(value.dims)}"
+            )
+        if signal.name in made.start:
+            first = made.signal(made.start[signal.name])
+            if first.kind != "constant" or first.dims != signal.dims:
+                raise ShapeError(
+                    f"{made.name}: state {signal.name} starts from {first}; it must be a constant "
+                    f"of shape {shape_text(signal.dims)}: Const[...]"
+                )
+    for state in made.start:
+        if state not in made.step:
+            raise UnknownName(_unknown("state", state, list(made.step), made.name))
+    if made.carried is not None:
+        made.signal(made.carried)
+    for signal in made.signals:
+        if signal.domain.interval.is_empty():
+            raise DomainError(f"{made.name}: no value of {signal.name} lies in {signal.domain}")
+    ranges([*made.step.values(), made.output], made.domains)
+
+
+def nearest(name: str, names: list[str]) -> list[str]:
+    """Up to three names that look like `name`."""
+    return get_close_matches(name, names, n=3, cutoff=0.4)
+
+
+def _unknown(what: str, name: str, names: list[str], owner: str) -> str:
+    near = nearest(name, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{owner} has no {what} {name!r}; {hint}"
+
+
+def rational(value: object) -> Fraction:
+    """A number given in Python or as text such as "1/3" or "0.5"."""
+    return Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # type: ignore[arg-type]
