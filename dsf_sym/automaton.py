@@ -16,7 +16,7 @@ from typing import Any
 from .affine import Affine, AffineLayer, affine_layer
 from .evaluate import Sizes, evaluate, shape_of
 from .layer import Layer, Signal
-from .poly import Frac, frac
+from .poly import frac
 from .sparse import Sparse, SparseAlgebra
 from .tensor import Function, Input, Tensor, walk
 from .universe import Universe

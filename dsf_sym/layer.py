@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import Any
 
 from .declare import Declaration
@@ -21,7 +20,7 @@ from .errors import DomainError, LanguageError, ShapeError, UnknownName
 from .evaluate import names_in
 from .ranges import ranges
 from .spec import rebuild, serialise
-from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text
+from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text, walk
 
 
 @dataclass(frozen=True)
@@ -140,45 +139,55 @@ class Layer:
         """
         from .ties import parse_tie
 
-        added = [
-            Signal(key, value.dims, value.domain, value.kind)
+        added = {
+            key: Signal(key, value.dims, value.domain, value.kind)
             for key, value in ties.items()
             if isinstance(value, Declaration)
-        ]
-        known = {s.name: s.tensor for s in (*self.signals, *added)}
-        values: dict[str, Tensor] = {}
-        for key, value in ties.items():
-            if isinstance(value, Declaration):
-                continue
-            signal = self.signal(key)
+        }
+        known = {s.name: s for s in self.signals if s.kind != "state"} | added
+        tensors = {s.name: s.tensor for s in known.values()}
+        values = {key: value for key, value in ties.items() if key not in added}
+        for key, value in values.items():
+            self.signal(key)
             if isinstance(value, str):
-                value = parse_tie(value, known, call=f"{self.name}.given({key}={value!r})")
-            values[key] = self._fit(signal, lift(value), added)
-        return self.with_ties(values, added, name)
+                call = f"{self.name}.given({key}={value!r})"
+                values[key] = parse_tie(value, tensors, call=call)
+        return self.tie(values, known, name)
 
-    def with_ties(
-        self, values: Mapping[str, Tensor], added: list[Signal], name: str | None = None
+    def tie(
+        self, values: Mapping[str, object], known: Mapping[str, Signal], name: str | None = None
     ) -> Layer:
-        """This layer with signals replaced by tensors that already fit them."""
-        shown = tuple(f"{key} = {text(value)}" for key, value in values.items())
-        roots = rebuild([*self.step.values(), self.output], values)
-        step = dict(zip(self.step, roots[:-1], strict=True))
-        kept = [s for s in self.signals if s.name not in values or s in added]
-        kept += [s for s in added if s.name not in {k.name for k in kept}]
+        """This layer with signals replaced by tensors or numbers over the signals of `known`."""
+        fitted = {key: self._fit(self.signal(key), lift(x), known) for key, x in values.items()}
+        shown = tuple(f"{key} = {text(value)}" for key, value in fitted.items())
+        roots = rebuild([*self.step.values(), self.output], fitted)
+        used = {n.name for n in walk(*roots) if isinstance(n, Input)}
+        kept = [s for s in self.signals if s.name not in fitted or s.name in used]
+        kept += [s for s in known.values() if s.name in used and s not in kept]
         tied = replace(
             self,
             name=name or f"{self.name}({', '.join(shown)})",
             signals=tuple(kept),
-            step=step,
+            step=dict(zip(self.step, roots[:-1], strict=True)),
             output=roots[-1],
-            carried=self.carried if self.carried not in values else None,
+            carried=None if self.carried in fitted else self.carried,
             ties=self.ties + shown,
             forms=[],
         )
         validate(tied)
         return tied
 
-    def _fit(self, signal: Signal, value: Tensor, added: list[Signal]) -> Tensor:
+    def with_signal(self, signal: Signal) -> Layer:
+        """This layer with the signal of that name declared anew; a scalar is repeated to its shape."""
+        old = self.signal(signal.name)
+        kept = tuple(signal if s.name == signal.name else s for s in self.signals)
+        roots = [*self.step.values(), self.output]
+        if old.dims != signal.dims:
+            roots = rebuild(roots, {signal.name: broadcast(signal.tensor, old.dims)})
+        step = dict(zip(self.step, roots[:-1], strict=True))
+        return replace(self, signals=kept, step=step, output=roots[-1])
+
+    def _fit(self, signal: Signal, value: Tensor, known: Mapping[str, Signal]) -> Tensor:
         call = f"{self.name}.given({signal.name}={text(value)})"
         if signal.kind == "state" or signal.name in self.start.values():
             raise LanguageError(f"{call}: {signal.name} is a state or its start, not a signal")
@@ -188,7 +197,7 @@ class Layer:
                 f"{call}: {signal.name} is {shape_text(signal.dims)}, the tie is "
                 f"{shape_text(value.dims)}"
             )
-        domains = self.domains | {s.name: s.domain for s in added}
+        domains = {s.name: s.domain for s in known.values()}
         if signal.domain.unit and not (
             isinstance(value, Input) and domains.get(value.name, Domain()).unit
         ):
@@ -317,8 +326,3 @@ def _unknown(what: str, name: str, names: list[str], owner: str) -> str:
     near = nearest(name, names)
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names) or 'none'}"
     return f"{owner} has no {what} {name!r}; {hint}"
-
-
-def rational(value: object) -> Fraction:
-    """A number given in Python or as text such as "1/3" or "0.5"."""
-    return Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,26 @@ def rebuild(roots: Sequence[Tensor], values: Mapping[str, Tensor]) -> list[Tenso
             new[node] = node
         else:
             new[node] = _with_children(node, below)
+    return [new[root] for root in roots]
+
+
+def rename_sizes(roots: Sequence[Tensor], rename: Mapping[str, str]) -> list[Tensor]:
+    """The graph with other size names."""
+    new: dict[Tensor, Tensor] = {}
+    for node in walk(*roots):
+        dims = tuple("+".join(rename.get(p, p) for p in d.split("+")) for d in node.dims)
+        below = [new[child] for child in node.children]
+        match node:
+            case Add():
+                new[node] = Add(tuple(below), dims)
+            case Product():
+                new[node] = replace(node, left=below[0], right=below[1], dims=dims)
+            case Reindex() | Function():
+                new[node] = replace(node, arg=below[0], dims=dims)
+            case Concat():
+                new[node] = replace(node, parts=tuple(below), dims=dims)
+            case Input() | Number() | Eye():
+                new[node] = replace(node, dims=dims)
     return [new[root] for root in roots]
 
 

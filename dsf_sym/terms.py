@@ -482,7 +482,7 @@ def _function_product(a: Atom, b: Atom) -> Form | None:
 def _cancel_inverse(
     factors: list[Factor], at: int, denominator: Form, labels: tuple[int, ...]
 ) -> list[tuple[list[Factor], Fraction]] | None:
-    """lead / (c lead + rest) = (1 - rest / (c lead + rest)) / c, where the product has the lead."""
+    """Lead / (c lead + rest) = (1 - rest / (c lead + rest)) / c, where the product has the lead."""
     lead = max(denominator.terms, key=lambda m: (len(m), m))
     if not lead or any(label < 0 for _, ls in lead for label in ls):
         return None

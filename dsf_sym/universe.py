@@ -136,7 +136,7 @@ class Universe:
         return Frac(variable(self._intern(("log", x.num, x.den), new)))
 
     def sqrt(self, x: Frac) -> Frac:
-        """sqrt of num/den as sqrt(num den)/den where den is positive; squares come out."""
+        """Sqrt of num/den as sqrt(num den)/den where den is positive; squares come out."""
         if not x.num:
             return x
         if not x.den.is_one() and self._positive(x.den):

@@ -1,0 +1,130 @@
+"""Certificates as plain JSON data: the definitions, the claim and what proves it.
+
+Only data is read back: numbers, names and lists. Nothing in a certificate is evaluated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .domains import Domain, Interval
+from .errors import CertificateError, DsfError
+from .layer import Layer, Signal, validate
+from .spec import deserialise
+from .verdict import Question
+
+FORMAT = 1
+
+
+def header(kind: str, question: Question, a: Layer, b: Layer | None) -> dict[str, Any]:
+    """What every certificate starts with."""
+    layers = [a] if b is None else [a, b]
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "library": library_version(),
+        "claim": {
+            "sense": question.sense,
+            "layers": [question.a, question.b] if b is not None else [question.a],
+            "sources": [layer.source for layer in layers],
+            "given": list(question.given),
+            "bridges": list(question.bridges),
+            "domains": list(question.domains),
+            "lengths": "all",
+        },
+        "hashes": [layer.hash for layer in layers],
+        "layers": [layer.spec for layer in layers],
+    }
+
+
+def library_version() -> str:
+    """The version of this library."""
+    try:
+        return version("dsf-workbench")
+    except PackageNotFoundError:
+        return "uninstalled"
+
+
+def layers_of(data: Mapping[str, Any]) -> list[Layer]:
+    """The definitions a certificate carries, their hashes checked; CertificateError if unreadable."""
+    try:
+        layers = [layer_from_spec(spec) for spec in data["layers"]]
+        hashes = list(data["hashes"])
+    except (KeyError, TypeError) as error:
+        raise CertificateError(f"the certificate lacks {error}") from None
+    for layer, wanted in zip(layers, hashes, strict=True):
+        if layer.hash != wanted:
+            raise CertificateError(
+                f"the definition of {layer.name} has hash {layer.hash[:12]}, the certificate was "
+                f"made for {str(wanted)[:12]}: the definition or the hash was changed"
+            )
+    return layers
+
+
+def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
+    """A layer from plain data; CertificateError names what is wrong."""
+    try:
+        signals = tuple(_signal(row) for row in spec["signals"])
+        roots = deserialise(spec)
+        made = Layer(
+            name=str(spec["name"]),
+            signals=signals,
+            step={s.name: roots[f"step:{s.name}"] for s in signals if s.kind == "state"},
+            output=roots["output"],
+            start={str(k): str(v) for k, v in spec["start"].items()},
+        )
+        validate(made)
+    except (KeyError, TypeError, ValueError, AttributeError, DsfError) as error:
+        raise CertificateError(f"a definition in the certificate cannot be read: {error}") from None
+    return made
+
+
+def _signal(row: Mapping[str, Any]) -> Signal:
+    low, high = (None if row[k] is None else Fraction(row[k]) for k in ("low", "high"))
+    interval = Interval(low, high, bool(row["low_open"]), bool(row["high_open"]))
+    if row["kind"] not in ("token", "constant", "state"):
+        raise ValueError(f"unknown kind {row['kind']!r}")
+    return Signal(
+        str(row["name"]),
+        tuple(map(str, row["dims"])),
+        Domain(interval, bool(row["unit"])),
+        row["kind"],
+    )
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The certificate in a file; CertificateError when it is not one."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CertificateError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CertificateError(f"{path} is not a certificate: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise CertificateError(f"{path} is not a certificate of format {FORMAT}")
+    return data
+
+
+def write(data: Mapping[str, Any], path: str | Path, *, force: bool = False) -> None:
+    """Write a certificate whole or not at all; refuses a path that exists unless `force`."""
+    target = Path(path)
+    if target.exists() and not force:
+        raise CertificateError(f"{target} exists already; choose another name or remove it")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CertificateError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """A short name for a certificate, from its content."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]

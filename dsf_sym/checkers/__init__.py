@@ -1,0 +1,38 @@
+"""Independent checkers, one a kind of certificate.
+
+Each shares with the search only the evaluation of a layer. `recheck` raises Rejected with the
+identity that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..certificate import layers_of
+from ..errors import CertificateError
+from ..layer import Layer
+from . import difference, intertwiner, minimality, subspace
+
+CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
+    "intertwiner": intertwiner.check,
+    "closed subspace": subspace.check,
+    "difference": difference.check,
+    "minimality": minimality.check,
+}
+
+
+def recheck(data: Mapping[str, Any]) -> str:
+    """Verify a certificate anew and say what it proves; Rejected or CertificateError otherwise."""
+    kind = data.get("kind")
+    if kind not in CHECKERS:
+        raise CertificateError(
+            f"unknown kind of certificate {kind!r}; known: {', '.join(CHECKERS)}"
+        )
+    layers = layers_of(data)
+    try:
+        return CHECKERS[kind](layers, data)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise CertificateError(
+            f"the certificate ({kind}) is incomplete or malformed: {type(error).__name__}: {error}"
+        ) from None
