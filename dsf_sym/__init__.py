@@ -1,4 +1,12 @@
-"""Define a sequence layer once; derive its state-space form and decide what it equals."""
+"""Define a sequence layer once; derive its state-space form and decide what it equals.
+
+The verbs (`check`, `compare`, `derive`, `explain`, `minimal`, `recheck`, ...) load when first used.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .declare import Const, Gate, Mat, Negative, Positive, Real, Scalar, State, Unit, Vec
 from .layer import Layer, layer
@@ -19,6 +27,48 @@ from .tensor import (
     tanh,
 )
 
+if TYPE_CHECKING:
+    from .catalogue import catalogue, find
+    from .check import check
+    from .checkers import recheck
+    from .costs import costs
+    from .decide import compare
+    from .derive import derive
+    from .explain import explain
+    from .minimal import minimal
+    from .structure import structure
+
+_VERBS = {
+    "catalogue": "catalogue",
+    "check": "check",
+    "compare": "decide",
+    "costs": "costs",
+    "derive": "derive",
+    "explain": "explain",
+    "find": "catalogue",
+    "minimal": "minimal",
+    "recheck": "checkers",
+    "structure": "structure",
+}
+
+
+class _Package(ModuleType):
+    """The package; a submodule called like a verb does not take the verb's place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _VERBS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'dsf_sym' has no attribute {name!r}")
+    return getattr(import_module(f"dsf_sym.{_VERBS[name]}"), name)
+
+
 __all__ = [
     "Const",
     "Gate",
@@ -31,19 +81,29 @@ __all__ = [
     "State",
     "Unit",
     "Vec",
+    "catalogue",
+    "check",
+    "compare",
     "concat",
+    "costs",
+    "derive",
     "diag",
     "einsum",
     "exp",
+    "explain",
     "eye",
+    "find",
     "layer",
     "log",
+    "minimal",
     "ones",
     "outer",
+    "recheck",
     "scale",
     "sigmoid",
     "softplus",
     "sqrt",
+    "structure",
     "sum",
     "tanh",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -74,15 +75,20 @@ class Automaton:
         return shape_of(self.layers[0].output.dims, self.sizes)
 
     def letters(self) -> list[Letter]:
-        """The branches of the domain: a unit-norm vector of size 1 is +1 or -1."""
-        split = [
-            s.name
+        """The branches of a token's domain: a unit-norm vector of size 1 is +1 or -1."""
+        return self._signs("token")
+
+    def signs(self) -> list[Letter]:
+        """The same for constants: a sign that stays through the sequence, so no letter."""
+        return self._signs("constant")
+
+    def _signs(self, kind: str) -> list[Letter]:
+        split = {
+            s.name: [sign for sign in (1, -1) if Fraction(sign) in s.domain.interval]
             for s in self.signals.values()
-            if s.domain.unit and shape_of(s.dims, self.sizes) == (1,)
-        ]
-        return [
-            dict(zip(split, signs, strict=True)) for signs in product((1, -1), repeat=len(split))
-        ]
+            if s.kind == kind and s.domain.unit and shape_of(s.dims, self.sizes) == (1,)
+        }
+        return [dict(zip(split, signs, strict=True)) for signs in product(*split.values())]
 
     def symbols(self, universe: Universe, letter: Letter) -> dict[str, Sparse]:
         """Every signal with a variable for each entry; unit vectors by stereographic projection."""
@@ -91,6 +97,8 @@ class Automaton:
             shape = shape_of(s.dims, self.sizes)
             if s.name in letter:
                 out[s.name] = Sparse(shape, {(0,): frac(letter[s.name])})
+            elif s.domain.unit and shape == (1,):
+                out[s.name] = Sparse(shape, {(0,): universe.sign(entry_name(s.name, (0,)))})
             elif s.domain.unit:
                 out[s.name] = _on_sphere(universe, s, shape[0])
             else:

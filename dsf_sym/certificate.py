@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from .domains import Domain, Interval
-from .errors import CertificateError, DsfError
+from .errors import CertificateError, DsfError, Rejected
 from .layer import Layer, Signal, validate
 from .spec import deserialise
+from .tensor import Input, walk
 from .verdict import Question
 
 FORMAT = 1
@@ -52,19 +53,34 @@ def library_version() -> str:
 
 
 def layers_of(data: Mapping[str, Any]) -> list[Layer]:
-    """The definitions a certificate carries, their hashes checked; CertificateError if unreadable."""
+    """The definitions a certificate carries, their hashes checked; Rejected, CertificateError."""
     try:
         layers = [layer_from_spec(spec) for spec in data["layers"]]
         hashes = list(data["hashes"])
     except (KeyError, TypeError) as error:
         raise CertificateError(f"the certificate lacks {error}") from None
+    if len(hashes) != len(layers):
+        raise CertificateError(f"{len(layers)} definitions and {len(hashes)} hashes do not fit")
     for layer, wanted in zip(layers, hashes, strict=True):
         if layer.hash != wanted:
-            raise CertificateError(
+            raise Rejected(
                 f"the definition of {layer.name} has hash {layer.hash[:12]}, the certificate was "
                 f"made for {str(wanted)[:12]}: the definition or the hash was changed"
             )
+    _agree(layers)
     return layers
+
+
+def _agree(layers: list[Layer]) -> None:
+    """Refuse definitions that mean different things by one signal: a claim would hide it."""
+    known: dict[str, Signal] = {}
+    for layer in layers:
+        for s in layer.signals:
+            if s.kind != "state" and known.setdefault(s.name, s) != s:
+                raise Rejected(
+                    f"the definitions disagree about a signal: {known[s.name].kind} "
+                    f"{known[s.name]}; {s.kind} {s}"
+                )
 
 
 def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
@@ -79,8 +95,12 @@ def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
             output=roots["output"],
             start={str(k): str(v) for k, v in spec["start"].items()},
         )
+        declared = {s.name: s.dims for s in signals}
+        for node in walk(*made.step.values(), made.output):
+            if isinstance(node, Input) and declared[node.name] != node.dims:
+                raise ValueError(f"{node.name} is read with other sizes than it is declared with")
         validate(made)
-    except (KeyError, TypeError, ValueError, AttributeError, DsfError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, DsfError) as error:
         raise CertificateError(f"a definition in the certificate cannot be read: {error}") from None
     return made
 
@@ -121,8 +141,9 @@ def write(data: Mapping[str, Any], path: str | Path, *, force: bool = False) -> 
         partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CertificateError(f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def digest(data: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import os
 import random
 from dataclasses import dataclass
 
-from .automaton import Automaton
+from .automaton import Automaton, Letter
 from .errors import SizeError
 from .modular import Engine, engine
 from .span import Span
@@ -34,11 +34,17 @@ def closure(automaton: Automaton, *, seed: int = 0, fast: bool | None = None) ->
     Raises SizeError before starting when the space would not fit in memory.
     """
     check_memory(automaton)
-    machine = engine(automaton, seed, fast=fast)
+    found = [_closure(automaton, seed, fast, signs) for signs in automaton.signs()]
+    return next((x for x in found if x.differ), found[0])
+
+
+def _closure(automaton: Automaton, seed: int, fast: bool | None, signs: Letter) -> Closure:
+    machine = engine(automaton, seed, fast=fast, signs=signs)
     space = Span(automaton.width) if fast is None else Span(automaton.width, fast)
     rng = random.Random(seed + 1)
     space.extend([machine.start()])
-    wide, amount = WIDE, WIDE
+    letters = len(automaton.letters())
+    wide = amount = WIDE * letters
     while True:
         xs = [space.random(rng) for _ in range(wide)]
         rows, differ = machine.run(xs, -(-amount // wide))
@@ -49,6 +55,9 @@ def closure(automaton: Automaton, *, seed: int = 0, fast: bool | None = None) ->
             return Closure(space.rows(), False)
         # A layer that adds less than it was asked for has a long chain (or is nearly closed): one
         # trajectory is enough. Two equal layers fill half the joint space: do not overshoot it.
+        # With several letters every round takes each from random points, not along one trajectory.
+        if letters > 1:
+            continue
         wide, amount = (wide, 2 * amount) if growth == len(rows) else (1, WIDE)
         left = (automaton.width + 1) // 2 - space.rank
         if 0 <= left <= amount + WIDE:
@@ -61,13 +70,42 @@ def first_difference(automaton: Automaton, longest: int, *, seed: int = 0) -> in
     A random sequence modulo the prime shows the first possible difference but for a probability
     below (degree / 2^61).
     """
-    machine = engine(automaton, seed)
+    found = [_first(automaton, longest, seed, signs) for signs in automaton.signs()]
+    return min((length for length in found if length is not None), default=None)
+
+
+def _first(automaton: Automaton, longest: int, seed: int, signs: Letter) -> int | None:
+    machine = engine(automaton, seed, signs=signs)
+    if len(automaton.letters()) > 1:
+        return _first_over_letters(automaton, machine, longest, seed)
     x, done, block = machine.start(), 0, 2
     while done < longest:
         rows, differ = machine.run([x], min(block, longest - done))
         if any(differ):
             return done + differ.index(True) + 1
         x, done, block = rows[-1], done + len(differ), 2 * block
+    return None
+
+
+def _first_over_letters(
+    automaton: Automaton, machine: Engine, longest: int, seed: int
+) -> int | None:
+    """The same where a token is one of several letters: one sequence tries one word of them only.
+
+    Goes by the span of what i tokens reach, saturated before the next token.
+    """
+    rng, wide = random.Random(seed), WIDE * len(automaton.letters())
+    here = Span(automaton.width)
+    here.extend([machine.start()])
+    for length in range(1, longest + 1):
+        after = Span(automaton.width)
+        grown = True
+        while grown:
+            rows, differ = machine.run([here.random(rng) for _ in range(wide)], 1)
+            if any(differ):
+                return length
+            grown = bool(after.extend(rows))
+        here = after
     return None
 
 

@@ -40,8 +40,8 @@ class _Field:
 
 def basis_over_constants(
     automaton: Automaton, rank: int, *, seed: int = 0
-) -> dict[str, list[Any]] | None:
-    """Pivots and reduced rows with entries over the constants, or None when it is out of reach.
+) -> list[dict[str, Any]] | None:
+    """Reduced rows with entries over the constants, or None when it is out of reach.
 
     rank: the dimension that the search found.
     """
@@ -74,13 +74,9 @@ def basis_over_constants(
         new = [_random_action(branches, known, field, rng).step(x) for x in rows.values()]
     if len(rows) != rank:
         return None
-    pivots = sorted(rows)
-    return {
-        "pivots": pivots,
-        "basis": [
-            {str(i): _data(x, field.names) for i, x in sorted(rows[p].items())} for p in pivots
-        ],
-    }
+    return [
+        {str(i): _data(x, field.names) for i, x in sorted(rows[p].items())} for p in sorted(rows)
+    ]
 
 
 def _random_action(

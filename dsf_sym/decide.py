@@ -8,6 +8,7 @@ that the checker verifies exactly, a "no" a shortest exact sequence; anything el
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -92,7 +93,7 @@ def _at_sizes(both: Pair, sizes: Sizes, seed: int) -> Verdict:
         return _negative(both, automaton, seed)
     for basis in _bases(automaton, found.rows, seed):
         data = header("closed subspace", both.question, both.a, both.b)
-        data |= {"sizes": sizes, **basis}
+        data |= {"sizes": sizes, "basis": basis}
         try:
             recheck(data)
         except Rejected:
@@ -109,27 +110,32 @@ def _at_sizes(both: Pair, sizes: Sizes, seed: int) -> Verdict:
     )
 
 
-def _bases(automaton: Automaton, rows: list[dict[int, int]], seed: int) -> Any:
+def _bases(
+    automaton: Automaton, rows: list[dict[int, int]], seed: int
+) -> Iterator[list[dict[str, Any]]]:
     """Candidates for a basis of the closed subspace, the simplest first."""
-    rational = [{i: rational_from(x) for i, x in row.items()} for row in rows]
-    if all(abs(x.numerator) < LARGEST for row in rational for x in row.values() if x is not None):
-        if all(x is not None for row in rational for x in row.values()):
-            yield {
-                "pivots": [min(row) for row in rational],
-                "basis": [{str(i): str(x) for i, x in row.items()} for row in rational],
-            }
+    rational = rational_rows(rows)
+    if rational is not None:
+        yield rational
     if any(s.kind == "constant" for s in automaton.signals.values()):
         basis = basis_over_constants(automaton, len(rows), seed=seed)
         if basis is not None:
             yield basis
 
 
+def rational_rows(rows: list[dict[int, int]]) -> list[dict[str, str]] | None:
+    """Rows modulo PRIME as rows of small fractions, or None when an entry is not one."""
+    out = []
+    for row in rows:
+        entries = {str(i): rational_from(x) for i, x in row.items()}
+        if any(x is None for x in entries.values()):
+            return None
+        out.append({i: str(x) for i, x in entries.items()})
+    return out
+
+
 def rational_from(x: int) -> Fraction | None:
     """The fraction of small height that is `x` modulo PRIME, by the extended Euclidean algorithm."""
-    if x < LARGEST:
-        return Fraction(x)
-    if PRIME - x < LARGEST:
-        return Fraction(x - PRIME)
     r0, r1, t0, t1 = PRIME, x, 0, 1
     while r1 >= LARGEST:
         q = r0 // r1

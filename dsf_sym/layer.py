@@ -18,6 +18,7 @@ from .declare import Declaration
 from .domains import Domain
 from .errors import DomainError, LanguageError, ShapeError, UnknownName
 from .evaluate import names_in
+from .matrices import Matrices, read_matrices
 from .ranges import ranges
 from .spec import rebuild, serialise
 from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text, walk
@@ -41,14 +42,6 @@ class Signal:
         return Input(self.name, self.dims)
 
 
-@dataclass(frozen=True)
-class Form:
-    """A second, independent statement of a layer: Λ, B, C, D as a paper prints them."""
-
-    source: str
-    build: Callable[..., tuple[object, object, object, object]]
-
-
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A sequence layer `h_i = step(h_{i-1}, s_i)`, `y_i = output`, in one expression graph.
@@ -58,6 +51,7 @@ class Layer:
     start: the constant each state starts from; a state that is absent starts at zero.
     carried: the signal taken as the input u, or None to find it.
     names: what the paper calls each signal. ties: the `given` that made this layer from another.
+    matrices: the double entry, Λ, B, C, D as a source prints them.
     """
 
     name: str
@@ -72,7 +66,7 @@ class Layer:
     names: Mapping[str, str] = field(default_factory=dict)
     ties: tuple[str, ...] = ()
     source: str = ""
-    forms: list[Form] = field(default_factory=list)
+    matrices: tuple[Matrices, ...] = ()
 
     def __getitem__(self, name: str) -> Input:
         return self.signal(name).tensor
@@ -90,6 +84,11 @@ class Layer:
     def of_kind(self, kind: str) -> list[Signal]:
         """The tokens, constants or states."""
         return [s for s in self.signals if s.kind == kind]
+
+    @property
+    def input_name(self) -> str | None:
+        """The signal that B and D multiply: the one declared as carried, or else `v`."""
+        return self.carried or next((s.name for s in self.signals if s.name == "v"), None)
 
     @property
     def domains(self) -> dict[str, Domain]:
@@ -131,7 +130,7 @@ class Layer:
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     def given(self, *, name: str | None = None, **ties: object) -> Layer:
-        """This layer with signals tied: `gla.given(k="1 - alpha")`, `gated_delta.given(alpha=1)`.
+        """The layer with signals tied: `gla.given(k="1 - alpha")`, `gated_delta.given(alpha=1)`.
 
         A value is a number, a text in the language of ties, a tensor over signals, or a declaration
         (`z=Vec["d"]`), which adds a signal for the others to use. A scalar tied to a tensor is
@@ -157,13 +156,15 @@ class Layer:
     def tie(
         self, values: Mapping[str, object], known: Mapping[str, Signal], name: str | None = None
     ) -> Layer:
-        """This layer with signals replaced by tensors or numbers over the signals of `known`."""
+        """The layer with signals replaced by tensors or numbers over the signals of `known`."""
         fitted = {key: self._fit(self.signal(key), lift(x), known) for key, x in values.items()}
         shown = tuple(f"{key} = {text(value)}" for key, value in fitted.items())
         roots = rebuild([*self.step.values(), self.output], fitted)
+        printed = tuple(m.given(fitted) for m in self.matrices)
         used = {n.name for n in walk(*roots) if isinstance(n, Input)}
         kept = [s for s in self.signals if s.name not in fitted or s.name in used]
-        kept += [s for s in known.values() if s.name in used and s not in kept]
+        have = {s.name for s in kept}
+        kept += [s for s in known.values() if s.name in used and s.name not in have]
         tied = replace(
             self,
             name=name or f"{self.name}({', '.join(shown)})",
@@ -172,20 +173,24 @@ class Layer:
             output=roots[-1],
             carried=None if self.carried in fitted else self.carried,
             ties=self.ties + shown,
-            forms=[],
+            matrices=() if self.input_name in fitted else printed,
         )
         validate(tied)
         return tied
 
     def with_signal(self, signal: Signal) -> Layer:
-        """This layer with the signal of that name declared anew; a scalar is repeated to its shape."""
+        """The layer with the signal of that name declared anew, a scalar repeated to its shape."""
         old = self.signal(signal.name)
         kept = tuple(signal if s.name == signal.name else s for s in self.signals)
         roots = [*self.step.values(), self.output]
+        printed = self.matrices
         if old.dims != signal.dims:
-            roots = rebuild(roots, {signal.name: broadcast(signal.tensor, old.dims)})
+            wide = {signal.name: broadcast(signal.tensor, old.dims)}
+            roots = rebuild(roots, wide)
+            own_input = signal.name == self.input_name
+            printed = () if own_input else tuple(m.given(wide) for m in printed)
         step = dict(zip(self.step, roots[:-1], strict=True))
-        return replace(self, signals=kept, step=step, output=roots[-1])
+        return replace(self, signals=kept, step=step, output=roots[-1], matrices=printed)
 
     def _fit(self, signal: Signal, value: Tensor, known: Mapping[str, Signal]) -> Tensor:
         call = f"{self.name}.given({signal.name}={text(value)})"
@@ -210,18 +215,27 @@ class Layer:
             )
         return value
 
-    def form(self, source: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register Λ, B, C, D as `source` prints them: a function of signals returning four tensors.
+    def as_printed_in(self, source: str) -> Callable[[Callable[..., object]], Layer]:
+        """The layer with Λ, B, C, D as `source` prints them, returned by the decorated function.
 
-        Λ has the state's axes twice, B the state's then the input's, C the output's then the state's,
-        D the output's then the input's; 0 stands for a zero matrix.
+        The function has the layer's name, which it takes over, as a property's setter does; its
+        arguments are signals. The axes of the matrices are those of `Matrices`; 0 is a zero matrix.
         """
 
-        def register(build: Callable[..., Any]) -> Callable[..., Any]:
-            self.forms.append(Form(source, build))
-            return build
+        def add(build: Callable[..., object]) -> Layer:
+            call = f"{self.name}, as printed in {source}"
+            states, u = self.of_kind("state"), self.input_name
+            if build.__name__ != self.name:
+                raise LanguageError(f"{call}: name the function {self.name}, not {build.__name__}")
+            if len(states) != 1 or u is None:
+                why = "it has no one state" if u else "name its input: @layer(carried=...)"
+                raise LanguageError(f"{call}: {why}")
+            inputs = {s.name: s.tensor for s in self.signals if s.kind != "state" and s.name != u}
+            axes = (states[0].dims, self.signal(u).dims, self.output.dims)
+            made = read_matrices(build, inputs, call=call, source=source, axes=axes)
+            return replace(self, matrices=(*self.matrices, made))
 
-        return register
+        return add
 
 
 def layer(

@@ -1,7 +1,8 @@
-"""Λ, B, C, D as a source prints them: the second, independent statement of a layer."""
+"""Λ, B, C, D as a source prints them: a second, independent statement of a layer."""
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,8 @@ def read_matrices(
     build: Callable[..., object],
     inputs: Mapping[str, Input],
     *,
+    call: str,
     source: str,
-    owner: str,
     axes: tuple[Dims, Dims, Dims],
 ) -> Matrices:
     """The matrices that `build` returns for the inputs its arguments name.
@@ -47,35 +48,31 @@ def read_matrices(
     inputs: the signals the matrices may read. axes: those of the state, of u and of y.
     Raises LanguageError for another signal or number of matrices, ShapeError for another shape.
     """
-    code = build.__code__  # type: ignore[attr-defined]
-    arguments = code.co_varnames[: code.co_argcount]
+    arguments = list(inspect.signature(build).parameters)
     for name in arguments:
         if name not in inputs:
             raise LanguageError(
-                f"{owner}, as printed in {source}: {name!r} is no signal that matrices can read; "
-                f"these are {', '.join(inputs)} (not the state, and not the input u)"
+                f"{call}: the matrices cannot read {name!r}; they are functions of "
+                f"{', '.join(inputs)}, not of the state or the input u"
             )
     built = build(**{name: inputs[name] for name in arguments})
     if not isinstance(built, tuple) or len(built) != len(NAMES):
-        raise LanguageError(f"{owner}, as printed in {source}: return Lam, B, C, D")
+        raise LanguageError(f"{call}: the function must return {', '.join(NAMES)}")
     state, u, y = axes
     shapes = (state + state, state + u, y + state, y + u)
     made = []
     for name, value, dims in zip(NAMES, built, shapes, strict=True):
-        tensor = lift(value)
-        if isinstance(tensor, Number) and tensor.value == 0:
-            tensor = broadcast(tensor, dims)
-        if tensor.dims != dims:
+        matrix = lift(value)
+        if isinstance(matrix, Number) and matrix.value == 0:
+            matrix = broadcast(matrix, dims)
+        if matrix.dims != dims:
             raise ShapeError(
-                f"{owner}, as printed in {source}: {name} = {text(tensor)} is "
-                f"{shape_text(tensor.dims)}; it must be {shape_text(dims)}"
+                f"{call}: {name} is {shape_text(matrix.dims)} and must be {shape_text(dims)}: "
+                f"{text(matrix)}"
             )
-        known = {inputs[name] for name in arguments}
-        for node in walk(tensor):
-            if isinstance(node, Input) and node not in known:
-                raise LanguageError(
-                    f"{owner}, as printed in {source}: {name} reads {node.name}, which is no "
-                    "argument of the function that returns it"
-                )
-        made.append(tensor)
+        read = {node.name for node in walk(matrix) if isinstance(node, Input)}
+        if not read <= set(arguments):
+            missing = ", ".join(sorted(read - set(arguments)))
+            raise LanguageError(f"{call}: {name} reads {missing}, which is no argument")
+        made.append(matrix)
     return Matrices(source, *made)

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .automaton import Action, Automaton, Branch, roots_of, start_vector, state_free
+from .automaton import (
+    Action,
+    Automaton,
+    Branch,
+    Letter,
+    entry_name,
+    roots_of,
+    start_vector,
+    state_free,
+)
 from .evaluate import evaluate
 from .sparse import Sparse, SparseAlgebra
 from .tensor import Tensor, walk
 from .universe import PRIME, Universe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HAVE_NUMPY = importlib.util.find_spec("numpy") is not None
 BATCH = 256
@@ -41,13 +50,23 @@ class Engine(Protocol):
         Beside them, for each step, whether the outputs of the layers differed anywhere.
         """
 
+    def observe(self, xs: list[Row], steps: int) -> list[Row]:
+        """The first layer's outputs along one random sequence, as functionals of `xs`.
+
+        One row for each step and output entry, one column for each vector.
+        """
+
 
 @dataclass
 class Draws:
-    """Random points for the tokens and constants of an automaton, from one seed."""
+    """Random points for the tokens and constants of an automaton, from one seed.
+
+    signs: the value of constants that are 1 or -1, which are 1 otherwise.
+    """
 
     automaton: Automaton
     seed: int
+    signs: Letter = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.universe = universe = Universe()
@@ -57,11 +76,19 @@ class Draws:
         fixed = sorted(
             {v for order in self.orders for v in order if universe.variables[v].constant}
         )
-        self.fixed = universe.draw(self.rng, {}, fixed)
+        signs = {entry_name(name, (0,)): sign for name, sign in self.signs.items()}
+        given = {v: signs[universe.name(v)] % PRIME for v in fixed if universe.name(v) in signs}
+        self.fixed = universe.draw(self.rng, given, fixed)
+        self._deck: list[int] = []
 
     def token(self) -> tuple[int, dict[int, int]]:
-        """A letter and the values of its variables."""
-        at = self.rng.randrange(len(self.branches)) if len(self.branches) > 1 else 0
+        """A letter and the values of its variables; letters come in random order, each as often."""
+        at = 0
+        if len(self.branches) > 1:
+            if not self._deck:
+                self._deck = list(range(len(self.branches)))
+                self.rng.shuffle(self._deck)
+            at = self._deck.pop()
         return at, self.universe.draw(self.rng, self.fixed, self.orders[at])
 
     def start(self) -> Row:
@@ -114,31 +141,47 @@ class IntegerEngine:
 
     def run(self, xs: list[Row], steps: int) -> tuple[list[Row], list[bool]]:
         """See `Engine.run`."""
-        automaton = self.draws.automaton
-        algebra = SparseAlgebra(ResidueScalars(), automaton.sizes)
         rows: list[Row] = []
         differ = []
         for _ in range(steps):
-            after, unequal = [], False
-            for x in xs:
-                at, values = self.draws.token()
-
-                def point(a: Sparse, values: dict[int, int] = values) -> Sparse:
-                    return a.map(lambda y: Residue(y.at(values, PRIME)))
-
-                branch = self.draws.branches[at]
-                inputs = {n: point(a) for n, a in branch.symbols.items()}
-                known = {n: point(a) for n, a in branch.functions.items()}
-                action = Action(automaton, algebra, inputs, known)
-                vector = {i: Residue(v) for i, v in enumerate(x) if v}
-                outputs = action.outputs(vector)
-                unequal |= any(o.entries != outputs[0].entries for o in outputs[1:])
-                new = action.step(vector)
-                after.append([new[i].value if i in new else 0 for i in range(automaton.width)])
-            xs = after
+            moved = [self._step(self._token(), x) for x in xs]
+            xs = [after for after, _ in moved]
             rows += xs
-            differ.append(unequal)
+            differ.append(any(o != outputs[0] for _, outputs in moved for o in outputs[1:]))
         return rows, differ
+
+    def observe(self, xs: list[Row], steps: int) -> list[Row]:
+        """See `Engine.observe`."""
+        rows: list[Row] = []
+        for _ in range(steps):
+            action = self._token()
+            moved = [self._step(action, x) for x in xs]
+            xs = [after for after, _ in moved]
+            rows += [list(column) for column in zip(*(o[0] for _, o in moved), strict=True)]
+        return rows
+
+    def _token(self) -> Action:
+        automaton = self.draws.automaton
+        at, values = self.draws.token()
+
+        def point(a: Sparse) -> Sparse:
+            return a.map(lambda y: Residue(y.at(values, PRIME)))
+
+        branch = self.draws.branches[at]
+        inputs = {n: point(a) for n, a in branch.symbols.items()}
+        known = {n: point(a) for n, a in branch.functions.items()}
+        return Action(automaton, SparseAlgebra(ResidueScalars(), automaton.sizes), inputs, known)
+
+    def _step(self, action: Action, x: Row) -> tuple[Row, list[Row]]:
+        automaton = self.draws.automaton
+        vector = {i: Residue(v) for i, v in enumerate(x) if v}
+        new = action.step(vector)
+        after = [new[i].value if i in new else 0 for i in range(automaton.width)]
+        outputs = [
+            [y.value for y in Sparse(automaton.output_shape, o.entries).flat(Residue(0))]
+            for o in action.outputs(vector)
+        ]
+        return after, outputs
 
 
 @dataclass
@@ -167,32 +210,41 @@ class WordEngine:
         rows: list[Row] = []
         differ: list[bool] = []
         while len(differ) < steps:
-            more, unequal = self._run(xs, min(max(1, BATCH // len(xs)), steps - len(differ)))
-            rows += more
-            differ += unequal
+            now = min(max(1, BATCH // len(xs)), steps - len(differ))
+            for state, outputs in self._run(xs, now, len(xs)):
+                rows += state.tolist()
+                differ.append(any(bool((o != outputs[0]).any()) for o in outputs[1:]))
             xs = rows[-len(xs) :]
         return rows, differ
 
-    def _run(self, xs: list[Row], steps: int) -> tuple[list[Row], list[bool]]:
+    def observe(self, xs: list[Row], steps: int) -> list[Row]:
+        """See `Engine.observe`."""
+        import numpy as np
+
+        rows: list[Row] = []
+        size = prod(self.draws.automaton.output_shape)
+        for _, outputs in self._run(xs, steps, 1):
+            shape = (len(xs), *self.draws.automaton.output_shape)
+            rows += np.broadcast_to(outputs[0], shape).reshape(len(xs), size).T.tolist()
+        return rows
+
+    def _run(self, xs: list[Row], steps: int, tokens: int) -> Iterator[tuple[Any, list[Any]]]:
+        """The states and outputs after each step; `tokens` a step, one each or one for all."""
         import numpy as np
 
         from .words import WordAlgebra
 
         algebra = WordAlgebra(self.draws.automaton.sizes)
-        known = self._token_values(steps * len(xs), algebra)
+        known = self._token_values(steps * tokens, algebra)
         state = np.array(xs, dtype=np.uint64)
-        rows: list[Row] = []
-        differ = []
         for t in range(steps):
-            here = slice(t * len(xs), (t + 1) * len(xs))
+            here = slice(t * tokens, (t + 1) * tokens)
             after, outputs = state.copy(), []
             for i in range(len(self.draws.automaton.parts)):
                 at = {n: known[n][here] if len(known[n]) > 1 else known[n] for n in self._needed[i]}
                 outputs.append(self._layer(i, state, at, after, algebra))
-            differ.append(any(bool((o != outputs[0]).any()) for o in outputs[1:]))
             state = after
-            rows += state.tolist()
-        return rows, differ
+            yield state, outputs
 
     def _layer(self, i: int, state: Any, known: dict[Tensor, Any], after: Any, algebra: Any) -> Any:
         """Write layer i's new states into `after`; its output."""
@@ -265,7 +317,9 @@ class WordEngine:
         return dict(zip(free, evaluate(free, inputs, algebra, functions), strict=True))
 
 
-def engine(automaton: Automaton, seed: int, *, fast: bool | None = None) -> Engine:
+def engine(
+    automaton: Automaton, seed: int, *, fast: bool | None = None, signs: Letter | None = None
+) -> Engine:
     """The engine to use; `fast` chooses words (NumPy) or pure Python, by default what is there."""
-    draws = Draws(automaton, seed)
+    draws = Draws(automaton, seed, signs or {})
     return WordEngine(draws) if (HAVE_NUMPY if fast is None else fast) else IntegerEngine(draws)

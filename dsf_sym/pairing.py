@@ -40,13 +40,13 @@ def pair(a: Layer, b: Layer, given: Ties = ()) -> Pair:
     left, right = a, b
     ties = list(given.items()) if isinstance(given, Mapping) else [_read(t) for t in given]
     left, right, shown = _apply(left, right, ties)
-    right, renamed = _same_sizes(left, right)
+    right, renamed = _same_sizes(left, right, b.name)
     if left.output.dims != right.output.dims:
         raise ShapeError(
             f"{a.name} and {b.name} have different outputs: {shape_text(left.output.dims)} and "
             f"{shape_text(right.output.dims)}; layers are compared on outputs of one shape"
         )
-    left, right, bridges = _bridge(left, right)
+    left, right, bridges = _bridge(left, right, (a.name, b.name))
     left, right, domains = _meet(left, right)
     return Pair(left, right, Question(a.name, b.name, shown, (*renamed, *bridges), domains))
 
@@ -80,11 +80,13 @@ def _apply(
             hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
             raise UnknownName(f"{call}: no signal {name!r} in {owner or 'either layer'}; {hint}")
         tensors = {n: s.tensor for n, s in known.items()}
+        # A text is shown as it was given, so that a certificate's ties can be read again.
+        said = " ".join(value.split()) if isinstance(value, str) else _show(value)
         if isinstance(value, str):
             value = parse_tie(value, tensors, call=call)
         for i in targets:
             wanted[i][name] = value  # type: ignore[assignment]
-        shown.append(f"{key} = {_show(value)}")
+        shown.append(f"{key} = {said}")
     out = [
         layer.tie(values, known) if values else layer
         for layer, values in zip((a, b), wanted, strict=True)
@@ -98,7 +100,7 @@ def _show(value: object) -> str:
     return text(lift(value))
 
 
-def _same_sizes(a: Layer, b: Layer) -> tuple[Layer, tuple[str, ...]]:
+def _same_sizes(a: Layer, b: Layer, name: str) -> tuple[Layer, tuple[str, ...]]:
     """Rename the sizes of `b` where matched signals call the same axis differently."""
     rename: dict[str, str] = {}
     own = {s.name: s for s in a.signals if s.kind != "state"}
@@ -110,7 +112,7 @@ def _same_sizes(a: Layer, b: Layer) -> tuple[Layer, tuple[str, ...]]:
                     rename.setdefault(y, x)
     if not rename or len(set(rename.values())) < len(rename):
         return b, ()
-    return rename_layer(b, rename), tuple(f"{b.name}: size {y} = {x}" for y, x in rename.items())
+    return rename_layer(b, rename), tuple(f"{name}: size {y} = {x}" for y, x in rename.items())
 
 
 def rename_layer(layer: Layer, rename: Mapping[str, str]) -> Layer:
@@ -128,7 +130,9 @@ def rename_layer(layer: Layer, rename: Mapping[str, str]) -> Layer:
     )
 
 
-def _bridge(a: Layer, b: Layer) -> tuple[Layer, Layer, tuple[str, ...]]:
+def _bridge(
+    a: Layer, b: Layer, names: tuple[str, str]
+) -> tuple[Layer, Layer, tuple[str, ...]]:
     """Tie a tensor to the other layer's scalar of the same name, and a token to its constant."""
     bridges = []
     layers = [a, b]
@@ -146,7 +150,7 @@ def _bridge(a: Layer, b: Layer) -> tuple[Layer, Layer, tuple[str, ...]]:
         at, new = (0, y) if narrow is None else (1, x)
         layers[at] = layers[at].with_signal(new)
         note = "repeated" if new.dims != both[at].dims else "the same for every token"  # type: ignore[union-attr]
-        bridges.append(f"{(a, b)[at].name}.{name} is {(b, a)[at].name}'s {name}, {note}")
+        bridges.append(f"{names[at]}.{name} is {names[1 - at]}'s {name}, {note}")
     return layers[0], layers[1], tuple(bridges)
 
 

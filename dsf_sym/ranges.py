@@ -108,9 +108,14 @@ def _function(name: str, arg: Tensor, x: Interval) -> Interval:
     if name == "softplus":
         return Interval(low=ZERO)
     if name == "sqrt":
-        return Interval(
-            _root(x.low), _root(x.high), x.low_open or _root(x.low) is None, x.high_open
-        ).meet(Interval(low=ZERO, low_open=bool(x.low_open)))
+        ends = Interval(
+            _root(x.low),
+            _root(x.high),
+            x.low_open or _root(x.low) is None,
+            x.high_open or _root(x.high) is None,
+        )
+        positive = x.low_open or (x.low is not None and x.low > 0)
+        return ends.meet(Interval(low=ZERO, low_open=positive))
     return _REAL
 
 

@@ -68,9 +68,41 @@ def deserialise(data: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
         for kind, dims, *rest in data["nodes"]:
             made.append(_node(kind, tuple(map(str, dims)), rest, made))
+            if not _fits(made[-1]):
+                raise ValueError(f"the sizes of node {len(made) - 1}, a {kind}, do not fit")
         return {str(name): made[at] for name, at in data["roots"].items()}
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CertificateError(f"the expression graph cannot be read: {error}") from None
+
+
+def _fits(node: Tensor) -> bool:
+    """Whether a node's sizes are those that its operands give: what the builders make sure of."""
+    dims = node.dims
+    match node:
+        case Eye():
+            return len(dims) == 2 and dims[0] == dims[1]
+        case Number():
+            return not dims
+        case Add() | Function():
+            return all(child.dims == dims for child in node.children)
+        case Product(spec=spec) | Reindex(spec=spec):
+            inputs, _, output = spec.partition("->")
+            groups = inputs.split(",")
+            new = isinstance(node, Reindex)
+            size = dict(zip(output, dims, strict=True)) if new else {}
+            for group, child in zip(groups, node.children, strict=True):
+                if len(group) != len(child.dims):
+                    return False
+                for letter, dim in zip(group, child.dims, strict=True):
+                    if size.setdefault(letter, dim) != dim:
+                        return False
+            return len(set(output)) == len(output) and tuple(size[c] for c in output) == dims
+        case Concat(parts=parts, axis=axis):
+            shapes = [part.dims for part in parts]
+            rest = {s[:axis] + s[axis + 1 :] for s in [*shapes, dims]}
+            joined = "+".join(s[axis] for s in shapes)
+            return len(rest) == 1 and 0 <= axis < len(dims) and joined == dims[axis]
+    return True
 
 
 def _node(kind: str, dims: tuple[str, ...], rest: list[Any], made: list[Tensor]) -> Tensor:

@@ -207,7 +207,7 @@ def lift(x: object) -> Tensor:
     if isinstance(x, bool) or not isinstance(x, int | float | Fraction):
         raise LanguageError(f"{x!r} ({type(x).__name__}) is neither a tensor nor a number")
     try:
-        return Number(Fraction(repr(x)) if isinstance(x, float) else Fraction(x))
+        return Number(Fraction(float.__repr__(x)) if isinstance(x, float) else Fraction(x))
     except ValueError:
         raise LanguageError(f"{x!r} is not a finite number") from None
 
@@ -226,8 +226,8 @@ def add(a: Tensor, b: Tensor) -> Tensor:
         return a
     if isinstance(a, Number) and isinstance(b, Number):
         return Number(a.value + b.value)
-    terms = (a.terms if isinstance(a, Add) else (a,)) + (b.terms if isinstance(b, Add) else (b,))
-    return Add(terms, a.dims)
+    # Sums are not flattened: in `h + D * v` the new state h stays a node of its own.
+    return Add((a, b), a.dims)
 
 
 def broadcast(x: Tensor, dims: Dims) -> Tensor:
@@ -239,9 +239,9 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     """The product entry by entry of two tensors of one shape, or of a scalar and a tensor."""
     if isinstance(a, Number) and isinstance(b, Number):
         return Number(a.value * b.value)
-    if _is_number(a, 1):
+    if _is_number(a, 1) and a.dims in ((), b.dims):
         return b
-    if _is_number(b, 1):
+    if _is_number(b, 1) and b.dims in ((), a.dims):
         return a
     if a.dims and b.dims and a.dims != b.dims:
         matrix, vector = (a, b) if len(a.dims) > len(b.dims) else (b, a)
@@ -498,7 +498,7 @@ def _text(x: Tensor, tight: int) -> str:
 def _is_number(x: Tensor, value: int) -> bool:
     if isinstance(x, Reindex) and x.spec.startswith("->"):
         x = x.arg
-    return isinstance(x, Number) and x.value == value and (value in (0, -1) or not x.dims)
+    return isinstance(x, Number) and x.value == value
 
 
 def _axis(x: Tensor, axis: str | int, call: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,8 +85,12 @@ class Form:
 def input_atom(
     name: str, dims: Dims, *, kind: str = "token", unit: bool = False, time: int | None = None
 ) -> Atom:
-    """The atom of a signal; `kind` is token, constant or state."""
-    key = name if time is None else f"{name}@{time}"
+    """The atom of a signal; `kind` is token, constant or state.
+
+    A state of one layer may share its name with a signal of another: their keys differ.
+    """
+    own = f"{name}(old)" if kind == "state" else name
+    key = own if time is None else f"{own}@{time}"
     return Atom(key, kind, name, dims, unit=unit and len(dims) == 1, time=time)
 
 
@@ -146,7 +150,7 @@ class FormAlgebra:
         for part in parts:
             small = part.dims[axis]
             at = "+".join(offset) or "0"
-            inject = Atom(f"inject<{dims[axis]},{at},{small}>", "inject", at, (dims[axis], small))
+            inject = _inject_atom(dims[axis], at, small)
             letters = "bcdefghijk"[: len(part.dims)]
             target = letters[:axis] + "a" + letters[axis + 1 :]
             spec = [(atom_form(inject), "a" + letters[axis]), (part, letters)]
@@ -227,10 +231,20 @@ def function_form(name: str, arg: Form) -> Form:
         return _inverse(arg)
     if name == "log" and len(arg.terms) == 1:
         ((monomial, c),) = arg.terms.items()
-        if c == 1 and all(atom.name == "exp" and atom.arg for atom, _ in monomial):
+        if c == 1 and _is_exp(monomial):
             parts = [(_spread(atom, labels, arg.dims), ONE) for atom, labels in monomial]
             return combine(parts, arg.dims)
     return _opaque(name, arg)
+
+
+def _is_exp(monomial: Monomial) -> bool:
+    """Whether this is a product of exponentials, entry by entry: a sum of them is none."""
+    return all(a.name == "exp" and a.arg and min(ls, default=0) >= 0 for a, ls in monomial)
+
+
+def _free(monomial: Monomial) -> bool:
+    """Whether nothing is summed over, so that functions may be applied factor by factor."""
+    return all(label >= 0 for _, labels in monomial for label in labels)
 
 
 def _spread(atom: Atom, labels: tuple[int, ...], dims: Dims) -> Form:
@@ -291,7 +305,9 @@ def _exp(arg: Form) -> Form:
 
 def _exp_term(monomial: Monomial, c: Fraction, dims: Dims) -> Form:
     term = Form(dims, {monomial: ONE})
-    if len(monomial) == 1 and c.denominator == 1:
+    if not c:
+        return _ones(dims)
+    if len(monomial) == 1 and c.denominator == 1 and min(monomial[0][1], default=0) >= 0:
         atom, labels = monomial[0]
         base = None
         if atom.name == "log" and atom.arg is not None:
@@ -310,7 +326,7 @@ def _exp_term(monomial: Monomial, c: Fraction, dims: Dims) -> Form:
 def _inverse(arg: Form) -> Form:
     if len(arg.terms) == 1:
         ((monomial, c),) = arg.terms.items()
-        if all(label >= 0 for _, labels in monomial for label in labels):
+        if _free(monomial):
             out = Form(arg.dims, {(): 1 / c})
             for atom, labels in monomial:
                 letters = "abcdefghijklmnopqrstuvwxyz"
@@ -332,7 +348,7 @@ def _logistic(arg: Form) -> Form | None:
     if len(arg.terms) != 2 or arg.terms.get(()) != 1:
         return None
     ((monomial, c),) = [(m, c) for m, c in arg.terms.items() if m]
-    if c != 1 or not all(atom.name == "exp" and atom.arg for atom, _ in monomial):
+    if c != 1 or not _is_exp(monomial):
         return None
     exponent = combine([(_spread(a, ls, arg.dims), ONE) for a, ls in monomial], arg.dims)
     return function_form("sigmoid", exponent.times(-ONE))
@@ -377,8 +393,14 @@ def normalise(factors: Sequence[Factor], summed: Mapping[int, str]) -> dict[Mono
             m = canonical(product)
             total[m] = total.get(m, Fraction(0)) + c
             continue
+        over = {
+            label: dim
+            for atom, labels in product
+            for label, dim in zip(labels, atom.dims, strict=True)
+            if label < 0
+        }
         for rest, x in rewritten:
-            for m, y in normalise(rest, {}).items():
+            for m, y in normalise(rest, over).items():
                 total[m] = total.get(m, Fraction(0)) + c * x * y
     return total
 
@@ -407,6 +429,12 @@ def _contract_deltas(factors: list[Factor], live: dict[int, str]) -> list[Factor
                     ]
                     live.pop(gone, None)
                     break
+                low, high = sorted(labels)
+                if labels != (low, high) or any(high in old for _, old in rest):
+                    # Under an identity both labels name one entry: only the lower is written.
+                    moved = [(a, tuple(low if ls == high else ls for ls in old)) for a, old in rest]
+                    factors = [(atom, (low, high)), *moved]
+                    break
             count = [label for _, ls in factors for label in ls]
             if atom.kind == "inject":
                 joined, small = labels
@@ -414,14 +442,13 @@ def _contract_deltas(factors: list[Factor], live: dict[int, str]) -> list[Factor
                     live.pop(joined, None)
                     factors = rest
                     break
-                twin = next(
-                    ((a, ls) for a, ls in rest if a.kind == "inject" and ls[0] == joined), None
-                )
-                if twin is not None:
-                    if twin[0] != atom:
+                met = _meeting_injections(atom, labels, rest)
+                if met is not None:
+                    if met == "disjoint":
                         return None
-                    identity = Atom(f"eye<{atom.dims[1]}>", "eye", "I", (atom.dims[1],) * 2)
-                    factors = [*rest, (identity, (small, twin[1][1]))]
+                    factors = met
+                    if not any(small in ls for _, ls in factors):
+                        live.pop(small, None)
                     break
             if (
                 atom.unit
@@ -435,6 +462,47 @@ def _contract_deltas(factors: list[Factor], live: dict[int, str]) -> list[Factor
                 break
         else:
             return factors
+
+
+def _inject_atom(joined: str, at: str, small: str) -> Atom:
+    """The parts of a joined axis after `at` ("0" or a sum of sizes), as a matrix of 0 and 1."""
+    return Atom(f"inject<{joined},{at},{small}>", "inject", at, (joined, small))
+
+
+def _meeting_injections(
+    atom: Atom, labels: tuple[int, ...], rest: list[Factor]
+) -> list[Factor] | Literal["disjoint"] | None:
+    """The product with two injections made one: into the same axis, or one after the other.
+
+    None where no two meet in a way that is known to simplify.
+    """
+    parts = atom.dims[0].split("+")
+    begin = 0 if atom.name == "0" else len(atom.name.split("+"))
+    end = begin + len(atom.dims[1].split("+"))
+    joined, small = labels
+    for i, (other, at) in enumerate(rest):
+        if other.kind != "inject":
+            continue
+        first = 0 if other.name == "0" else len(other.name.split("+"))
+        last = first + len(other.dims[1].split("+"))
+        others = rest[:i] + rest[i + 1 :]
+        if at[0] == joined:
+            if last <= begin or end <= first:
+                return "disjoint"
+            if (first, last) == (begin, end):
+                identity = Atom(f"eye<{atom.dims[1]}>", "eye", "I", (atom.dims[1],) * 2)
+                return [*rest, (identity, (small, at[1]))]
+            if first <= begin and end <= last:
+                inner = "+".join(parts[first:begin]) or "0"
+                made = _inject_atom(other.dims[1], inner, atom.dims[1])
+                return [*rest, (made, (at[1], small))]
+        if at[0] == small and small < 0:
+            used = sum(ls.count(small) for _, ls in rest)
+            if used == 1:
+                inner = "+".join(parts[: begin + first]) or "0"
+                made = _inject_atom(atom.dims[0], inner, other.dims[1])
+                return [*others, (made, (joined, at[1]))]
+    return None
 
 
 def _rewrite(factors: list[Factor]) -> list[tuple[list[Factor], Fraction]] | None:
@@ -484,7 +552,7 @@ def _cancel_inverse(
 ) -> list[tuple[list[Factor], Fraction]] | None:
     """Lead / (c lead + rest) = (1 - rest / (c lead + rest)) / c, where the product has the lead."""
     lead = max(denominator.terms, key=lambda m: (len(m), m))
-    if not lead or any(label < 0 for _, ls in lead for label in ls):
+    if not lead or not _free(lead):
         return None
     rest = list(factors)
     for atom, ls in lead:

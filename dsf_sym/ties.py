@@ -121,7 +121,12 @@ class _Reader:
             self.close()
             return value
         if self.take("-"):
-            return -self.power()
+            self.depth += 1
+            if self.depth > 50:
+                raise self.error("too many signs in a row")
+            value = -self.power()
+            self.depth -= 1
+            return value
         if token[:1].isdigit():
             self.at += 1
             return t.Number(Fraction(token))

@@ -22,9 +22,9 @@ PRIME = (1 << 61) - 1
 
 @dataclass(frozen=True)
 class Variable:
-    """One unknown: kind is entry, exp, log or sqrt; constant ones are drawn once for a sequence.
+    """One unknown: kind is entry, sign, exp, log or sqrt; constants are drawn once for a sequence.
 
-    square: for sqrt, the polynomial whose root this is.
+    square: for sign and sqrt, the polynomial whose root this is.
     """
 
     name: str
@@ -47,6 +47,11 @@ class Universe:
         return Frac(
             variable(self._intern(("entry", name), Variable(name, "entry", constant, positive)))
         )
+
+    def sign(self, name: str) -> Frac:
+        """A constant that is 1 or -1: a root of 1."""
+        new = Variable(name, "sign", True, False, square=ONE)
+        return Frac(variable(self._intern(("entry", name), new)))
 
     def _intern(self, key: tuple[object, ...], new: Variable) -> int:
         if key not in self._index:
@@ -146,11 +151,12 @@ class Universe:
             root = _rational_root(Fraction(c))
             if root is not None and all(e % 2 == 0 and self.variables[v].positive for v, e in m):
                 return Frac(Poly({tuple((v, e // 2) for v, e in m): root}))
-        square = x.num * x.den
-        new = Variable(
-            f"sqrt({self.show(Frac(square))})", "sqrt", self._constant(x), True, square=square
-        )
-        return Frac(variable(self._intern(("sqrt", square), new)), x.den)
+        if not x.den.is_one():
+            # sqrt(a / b) = sqrt(a b) / |b|, and b may be negative.
+            size = self.sqrt(Frac(x.den * x.den))
+            return self.sqrt(Frac(x.num * x.den)) * size.inverse()
+        new = Variable(f"sqrt({self.show(x)})", "sqrt", self._constant(x), True, square=x.num)
+        return Frac(variable(self._intern(("sqrt", x.num), new)))
 
     def _constant(self, x: Frac) -> bool:
         return all(self.variables[v].constant for v in x.variables())
@@ -162,7 +168,7 @@ class Universe:
 
     def reduce(self, x: Poly) -> Poly:
         """The polynomial with every square of a root replaced by its radicand."""
-        roots = [v for v in x.variables() if self.variables[v].square is not None]
+        roots = [v for v in self.below(x.variables()) if self.variables[v].square is not None]
         for v in sorted(roots, reverse=True):
             square = self.variables[v].square
             assert square is not None
@@ -184,26 +190,32 @@ class Universe:
     def draw(self, rng: random.Random, fixed: dict[int, int], order: list[int]) -> dict[int, int]:
         """Values modulo PRIME of the variables in `order`; those of `fixed` stay, roots are roots.
 
-        order: from `below`. Raises ArithmeticError when no point with all roots is found.
+        order: from `below`. A root that the field lacks, as that of 3, is drawn like any unknown:
+        what holds for every value holds for the root.
         """
         bits, known = rng.getrandbits, self.variables
         values = {v: fixed[v] if v in fixed else bits(61) % PRIME for v in order}
-        for v in order:
-            square = known[v].square
-            if square is None or v in fixed:
-                continue
-            for _ in range(200):
-                x = square.at(values, PRIME)
-                root = pow(x, (PRIME + 1) // 4, PRIME)
-                if root * root % PRIME == x:
-                    values[v] = root
-                    break
-                for w in self.below(square.variables()):
-                    if w not in fixed and known[w].square is None:
-                        values[w] = bits(61) % PRIME
-            else:
-                raise ArithmeticError(f"no random point has {self.name(v)}")
+        roots = [v for v in order if known[v].square is not None and v not in fixed]
+        for _ in range(200):
+            without = next((v for v in roots if not self._root(v, values)), None)
+            if without is None:
+                return values
+            # New values below this root move the roots before it too: take all of them again.
+            for w in self.below([without]):
+                if w not in fixed and known[w].square is None:
+                    values[w] = bits(61) % PRIME
         return values
+
+    def _root(self, v: int, values: dict[int, int]) -> bool:
+        """Put the root v in `values`; False when other values of the radicand may have one."""
+        square = self.variables[v].square
+        assert square is not None
+        x = square.at(values, PRIME)
+        root = pow(x, (PRIME + 1) // 4, PRIME)
+        if root * root % PRIME == x:
+            values[v] = root
+            return True
+        return not square.variables()
 
     def below(self, wanted: Iterable[int]) -> list[int]:
         """The variables and those that their roots are roots of, in order of appearance."""

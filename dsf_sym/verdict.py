@@ -64,6 +64,11 @@ class Verdict:
     remains: str = ""
     seconds: float = field(default=0.0, compare=False)
 
+    def _repr_latex_(self) -> str:
+        from .report import verdict_latex
+
+        return f"$\\displaystyle {verdict_latex(self)}$"
+
     @property
     def exit_code(self) -> int:
         """The exit code of `dsf compare`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .layer import Signal
 
 ATTEMPTS = 60
+MOST_ATTEMPTS = 4000
 BITS = (64, 256)
 _SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-2", "1/3", "3", "-3", "1/4", "-1/2")]
 
@@ -28,8 +29,12 @@ def find_witness(automaton: Automaton, length: int, *, seed: int = 0) -> tuple[W
     replaced by a simpler one as long as the outputs still differ.
     """
     rng = random.Random(seed)
-    for attempt in range(ATTEMPTS):
-        tokens, constants = _draw(automaton, length, rng, attempt)
+    # One word of letters among many may be the only one that shows the difference.
+    attempts = min(ATTEMPTS * len(automaton.letters()) ** length, MOST_ATTEMPTS)
+    for attempt in range(max(attempts, ATTEMPTS)):
+        spread = 4 + attempt % ATTEMPTS
+        tokens = [random_values(automaton, "token", rng, spread) for _ in range(length)]
+        constants = random_values(automaton, "constant", rng, spread)
         for bits in BITS:
             if _differ(automaton, tokens, constants, bits):
                 _simplify(automaton, tokens, constants, bits)
@@ -37,28 +42,33 @@ def find_witness(automaton: Automaton, length: int, *, seed: int = 0) -> tuple[W
     return None
 
 
-def _draw(
-    automaton: Automaton, length: int, rng: random.Random, attempt: int
-) -> tuple[list[Values], Values]:
-    spread = 4 + attempt
-
-    def draw(kind: str) -> Values:
-        return {
-            s.name: list(_point(s, automaton, rng, spread))
-            for s in automaton.signals.values()
-            if s.kind == kind
-        }
-
-    return [draw("token") for _ in range(length)], draw("constant")
+def random_values(automaton: Automaton, kind: str, rng: random.Random, spread: int) -> Values:
+    """Simple random rationals inside the domains, for every token or constant."""
+    return {
+        s.name: list(_point(s, automaton, rng, spread))
+        for s in automaton.signals.values()
+        if s.kind == kind
+    }
 
 
 def _point(s: Signal, automaton: Automaton, rng: random.Random, spread: int) -> Iterator[Fraction]:
     n = count(s, automaton.sizes)
     if s.domain.unit:
-        yield from _sphere([Fraction(rng.randint(-spread, spread), 2) for _ in range(n - 1)], rng)
+        yield from _on_sphere(s.domain, n, rng, spread)
         return
     for _ in range(n):
         yield _inside(s.domain, rng, spread)
+
+
+def _on_sphere(domain: Domain, n: int, rng: random.Random, spread: int) -> list[Fraction]:
+    """A point of the unit sphere with every entry in the interval; the last try if none has."""
+    point: list[Fraction] = []
+    for _ in range(100):
+        point = _sphere([Fraction(rng.randint(-spread, spread), 2) for _ in range(n - 1)], rng)
+        for signs in (point, [abs(x) for x in point], [-abs(x) for x in point]):
+            if all(x in domain.interval for x in signs):
+                return signs
+    return point
 
 
 def _sphere(t: list[Fraction], rng: random.Random) -> list[Fraction]:
@@ -97,7 +107,7 @@ def _simplify(automaton: Automaton, tokens: list[Values], constants: Values, bit
         for name, entries in values.items():
             s = automaton.signals[name]
             if s.domain.unit:
-                _simplify_unit(automaton, tokens, constants, bits, entries)
+                _simplify_unit(automaton, tokens, constants, bits, entries, s.domain)
                 continue
             for i, old in enumerate(entries):
                 for simple in _SIMPLE:
@@ -116,11 +126,13 @@ def _simplify_unit(
     constants: Values,
     bits: int,
     entries: list[Fraction],
+    domain: Domain,
 ) -> None:
     old = list(entries)
     for i in range(len(old)):
         entries[:] = [Fraction(int(i == j)) for j in range(len(old))]
-        if _differ(automaton, tokens, constants, bits):
+        inside = all(x in domain.interval for x in entries)
+        if inside and _differ(automaton, tokens, constants, bits):
             return
     entries[:] = old
 

@@ -24,15 +24,15 @@ CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
 
 def recheck(data: Mapping[str, Any]) -> str:
     """Verify a certificate anew and say what it proves; Rejected or CertificateError otherwise."""
-    kind = data.get("kind")
-    if kind not in CHECKERS:
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if not isinstance(kind, str) or kind not in CHECKERS:
         raise CertificateError(
             f"unknown kind of certificate {kind!r}; known: {', '.join(CHECKERS)}"
         )
     layers = layers_of(data)
     try:
         return CHECKERS[kind](layers, data)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CertificateError(
             f"the certificate ({kind}) is incomplete or malformed: {type(error).__name__}: {error}"
         ) from None

@@ -1,0 +1,164 @@
+"""`dsf bench symbolic`: how the search and the exact check grow, beside unrolling in SymPy.
+
+Every figure is measured in the run that prints it; nothing is timed before its result is known to be
+right (the two layers are equal, and the search must say so).
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .automaton import Automaton
+from .certificate import header
+from .checkers import recheck
+from .closure import closure
+from .decide import rational_rows
+from .declare import Const, Gate, Scalar, State, Vec
+from .layer import Layer, layer
+from .tensor import outer, scale
+from .verdict import Question
+
+SIZES = (2, 4, 8, 16, 32)
+STEPS = 9
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size: seconds of the search and of the exact check, and the peak memory so far in MiB."""
+
+    name: str
+    states: int
+    search: float
+    check: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """SymPy's seconds to show equality up to `steps` tokens; None where the time limit ended it."""
+
+    steps: int
+    seconds: float | None
+    ours: float
+
+
+def _layers() -> tuple[tuple[str, Layer, Layer, Callable[[int], dict[str, int]]], ...]:
+    matrix, vector, scalar = State["n", "d"], Vec["n"], Scalar
+
+    def factored(S: Any, q: Any, k: Any, v: Any, alpha: Any, beta: Any) -> Any:
+        S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
+        return S, q @ S
+
+    def in_turn(S: Any, q: Any, k: Any, v: Any, alpha: Any, beta: Any) -> Any:
+        S = alpha * S
+        S = S + beta * outer(k, v - k @ S)
+        return S, q @ S
+
+    def vectors(h: Any, u: Any, a: Any, c: Any) -> Any:
+        h = scale(a, h) + u
+        return h, c @ h
+
+    def entries(h: Any, u: Any, a: Any, c: Any) -> Any:
+        h = u + h * a
+        return h, h @ c
+
+    for step in (factored, in_turn):
+        step.__annotations__ = {
+            "S": matrix, "q": vector, "k": vector, "v": Vec["d"], "alpha": Gate, "beta": Gate,
+        }  # fmt: skip
+    for step in (vectors, entries):
+        step.__annotations__ = {
+            "h": State["n"], "u": scalar, "a": Const[Gate["n"]], "c": Const[Vec["n"]],
+        }  # fmt: skip
+    return (
+        ("gated delta", layer(factored), layer(in_turn), lambda m: {"n": m, "d": m}),
+        ("longest chain", layer(vectors), layer(entries), lambda m: {"n": m * m}),
+    )
+
+
+def symbolic(sizes: tuple[int, ...] = SIZES) -> Iterator[Row]:
+    """The median search of three runs and one exact check, for two equal layers at m^2 states.
+
+    sizes: the m. The longest chain is a constant diagonal layer with a scalar input, whose reachable
+    space grows by one dimension a token.
+    """
+    for name, a, b, at in _layers():
+        for m in sizes:
+            automaton = Automaton((a, b), at(m))
+            times, found = [], None
+            for seed in range(3 if m <= 16 else 1):
+                began = time.perf_counter()
+                found = closure(automaton, seed=seed)
+                times.append(time.perf_counter() - began)
+            assert found is not None
+            data = header("closed subspace", Question(a.name, b.name), a, b)
+            data |= {"sizes": automaton.sizes, "basis": rational_rows(found.rows)}
+            began = time.perf_counter()
+            recheck(data)
+            check = time.perf_counter() - began
+            yield Row(name, m * m + 1, statistics.median(times), check, _peak())
+
+
+def _peak() -> float:
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def unrolled(limit: float = 120.0) -> Iterator[Unrolled]:
+    """Gated delta at 4 states: unroll both forms in SymPy and `expand` the difference, step by step.
+
+    `expand` is the cheaper of `expand` and `simplify` here. Beside it the whole decision for all
+    lengths, measured in the same run. Stops after the first length that passes `limit` seconds.
+    """
+    _, a, b, at = _layers()[0]
+    for steps in range(1, STEPS + 1):
+        began = time.perf_counter()
+        automaton = Automaton((a, b), at(2))
+        data = header("closed subspace", Question(a.name, b.name), a, b)
+        rows = closure(automaton, seed=steps).rows
+        recheck(data | {"sizes": automaton.sizes, "basis": rational_rows(rows)})
+        ours = time.perf_counter() - began
+        seconds = _expand(steps, limit)
+        yield Unrolled(steps, seconds, ours)
+        if seconds is None:
+            return
+
+
+def _expand(steps: int, limit: float) -> float | None:
+    """Seconds to expand y_{steps-1} - y'_{steps-1} to zero, or None past the limit."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_expand_in_child, args=(steps, send))
+    process.start()
+    try:
+        return float(receive.recv()) if receive.poll(limit) else None
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _expand_in_child(steps: int, send: Any) -> None:
+    import sympy as sp
+
+    began = time.perf_counter()
+    one, other = sp.zeros(2, 2), sp.zeros(2, 2)
+    for i in range(steps):
+        k, v = sp.Matrix(sp.symbols(f"k{i}_:2")), sp.Matrix(sp.symbols(f"v{i}_:2"))
+        q = sp.Matrix(sp.symbols(f"q{i}_:2"))
+        alpha, beta = sp.symbols(f"alpha{i} beta{i}")
+        one = alpha * (one - beta * k * (k.T * one)) + beta * k * v.T
+        other = alpha * other
+        other = other + beta * k * (v.T - k.T * other)
+    difference = (q.T * one - q.T * other).applyfunc(sp.expand)
+    assert difference == sp.zeros(1, 2)
+    send.send(time.perf_counter() - began)
+

@@ -1,0 +1,95 @@
+"""`dsf compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import (
+    Ended,
+    command_line,
+    emit_json,
+    find_layer,
+    json_option,
+    read_sizes,
+    require_writable,
+    sizes_option,
+    timed_out,
+    timeout_option,
+)
+from .limits import OutOfTime, within
+from .terminal import Progress, painter, width
+
+
+@click.command("compare", short_help="Prove or refute that two layers are equal.")
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="TIE",
+    help='A tie on signals, such as "k = 1 - alpha" or "gla.alpha = 1"; may be repeated.',
+)
+@sizes_option
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="OUT.json",
+    help="Write what proves the answer to a new file.",
+)
+@timeout_option
+@json_option
+def command(
+    a: str,
+    b: str,
+    given: tuple[str, ...],
+    sizes_text: str,
+    certificate: Path | None,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    r"""Prove or refute that two layers are equal.
+
+    Equal means: the same output for all tokens, weights and lengths. A and B are layers: names
+    from `dsf list`, files, or FILE:NAME.
+
+    \b
+    Exit code: 0 proved, 1 refuted, 2 bad input, 3 undecided, 4 conditional.
+    """
+    sizes = read_sizes(sizes_text)
+    if certificate is not None:
+        require_writable(certificate)
+    left, right = find_layer(a), find_layer(b)
+    from ..certificate import write
+    from ..decide import compare
+
+    with Progress(f"comparing {left.name} with {right.name}"):
+        try:
+            verdict = within(timeout, lambda: compare(left, right, given=given, sizes=sizes))
+        except OutOfTime:
+            verdict = timed_out(left, right, given, sizes, timeout or 0.0)
+    written = None
+    if certificate is not None and verdict.certificate is not None:
+        write(verdict.certificate, certificate)
+        written = str(certificate)
+    if as_json:
+        from ..schema import verdict_data
+
+        emit_json("compare", verdict_data(verdict, written))
+    else:
+        from ..report import fields, verdict_text
+
+        click.echo(verdict_text(verdict, width(), painter()))
+        if written is not None:
+            files = [word for word in (a, b) if ".py" in word]
+            flags = [word for file in files for word in ("--layer", file)]
+            rows = [
+                ("certificate", written),
+                ("recheck it", command_line("dsf", "recheck", written, *flags)),
+            ]
+            click.echo("\n" + "\n".join(fields(rows, width())))
+        elif certificate is not None:
+            click.echo(f"\nNothing is decided, so {certificate} is not written.")
+    if verdict.exit_code:
+        raise Ended(verdict.exit_code)

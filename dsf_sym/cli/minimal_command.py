@@ -1,0 +1,109 @@
+"""`dsf minimal`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import (
+    Ended,
+    emit_json,
+    find_layer,
+    json_option,
+    read_sizes,
+    require_writable,
+    sizes_option,
+    timeout_option,
+)
+from .limits import OutOfTime, within
+from .terminal import Progress, painter, width
+
+if TYPE_CHECKING:
+    from ..minimal import Minimal
+
+UNDECIDED = 3
+CLASS = "steps affine in a real state, their coefficients functions of the current token"
+
+
+@click.command("minimal", short_help="Find the smallest state that could do the same.")
+@click.argument("layer", metavar="LAYER")
+@sizes_option
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="OUT.json",
+    help="Write what proves both bounds to a new file.",
+)
+@timeout_option
+@json_option
+def command(
+    layer: str, sizes_text: str, certificate: Path | None, timeout: float | None, as_json: bool
+) -> None:
+    r"""Find the smallest state that could do the same.
+
+    The number is the least over all affine steps with the same output, for generic weights.
+
+    \b
+    Exit code: 0 proved, 2 bad input, 3 undecided.
+    """
+    sizes = read_sizes(sizes_text)
+    if certificate is not None:
+        require_writable(certificate)
+    found = find_layer(layer)
+    from ..certificate import write
+    from ..minimal import minimal
+
+    result: Minimal | None = None
+    with Progress(f"reducing {found.name}"):
+        try:
+            result = within(timeout, lambda: minimal(found, sizes))
+        except OutOfTime:
+            pass
+    written = None
+    if result is not None and result.certificate is not None and certificate is not None:
+        write(result.certificate, certificate)
+        written = str(certificate)
+    if as_json:
+        emit_json("minimal", _data(found.name, result, written))
+    else:
+        click.echo(_text(found.name, result, timeout, written))
+    if result is None or result.status != "proved":
+        raise Ended(UNDECIDED)
+
+
+def _data(layer: str, result: Minimal | None, written: str | None) -> dict[str, Any]:
+    keys = ("sizes", "state", "found", "lower", "upper")
+    values = {key: None if result is None else getattr(result, key) for key in keys}
+    status = "undecided" if result is None else result.status
+    return {"verdict": status, "layer": layer, **values, "certificate": written}
+
+
+def _text(layer: str, result: Minimal | None, timeout: float | None, written: str | None) -> str:
+    from ..report import fields, wrap
+
+    if result is None:
+        status, title = "undecided", f"the smallest state of {layer}"
+        rows = [("evidence", f"stopped after {timeout:g} s")]
+    else:
+        status = result.status
+        entries = "1 entry" if result.found == 1 else f"{result.found} entries"
+        title = f"the smallest state of {layer} has {entries}"
+        more = result.state - result.found
+        own = f"its own state has {result.state}, {more} more than it needs"
+        if not more:
+            own = "its own state is minimal"
+        if status == "undecided":
+            title = f"the smallest state of {layer} has {result.lower} to {result.upper} entries"
+            own = f"its own state has {result.state}; the search found {result.found}, unproved"
+        rows = [
+            ("sizes", ", ".join(f"{k}={v}" for k, v in result.sizes.items())),
+            ("state", own),
+            ("among", CLASS),
+            ("certificate", written or ""),
+            ("recheck it", f"dsf recheck {written}" if written else ""),
+        ]
+    head = wrap(title, width(), first=f"{status}: ")
+    head[0] = head[0].replace(status, painter()(status, status), 1)
+    return "\n".join([*head, "", *fields(rows, width())])
