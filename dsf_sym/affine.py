@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from .tensor import (
     Tensor,
     add,
     broadcast,
+    multiply,
+    ones,
+    reads_state,
     text,
     walk,
 )
@@ -103,11 +106,33 @@ def _sum(terms: list[Tensor | None]) -> Tensor | None:
 
 @dataclass(frozen=True)
 class AffineLayer:
-    """A layer as an affine step and readout: what the deciding procedures work on."""
+    """A layer as an affine step and readout: what the deciding procedures work on.
+
+    denominator: for a ratio `y = output / denominator` of two affine readouts, the second; None
+    where the readout is affine.
+    """
 
     layer: Layer
     step: dict[str, Affine]
     output: Affine
+    denominator: Affine | None = None
+
+    @property
+    def readouts(self) -> tuple[Affine, ...]:
+        """The output, or the numerator and the denominator."""
+        return (self.output,) if self.denominator is None else (self.output, self.denominator)
+
+
+def common_readouts(parts: list[AffineLayer]) -> list[AffineLayer]:
+    """The layers with an affine output over the denominator 1 where another one is a ratio."""
+    if all(p.denominator is None for p in parts):
+        return parts
+    return [
+        replace(p, denominator=Affine(None, ones(*p.layer.output.dims)))
+        if p.denominator is None
+        else p
+        for p in parts
+    ]
 
 
 def affine_layer(layer: Layer) -> AffineLayer:
@@ -116,4 +141,72 @@ def affine_layer(layer: Layer) -> AffineLayer:
     step = {
         name: split(x, states, f"{layer.name}: the new {name}") for name, x in layer.step.items()
     }
-    return AffineLayer(layer, step, split(layer.output, states, f"{layer.name}: the output"))
+    top, bottom = as_ratio(layer.output, states, layer.name)
+    owner = f"{layer.name}: the output"
+    return AffineLayer(
+        layer,
+        step,
+        split(top, states, owner),
+        None if bottom is None else split(bottom, states, f"{owner}'s denominator"),
+    )
+
+
+def as_ratio(root: Tensor, states: frozenset[str], owner: str) -> tuple[Tensor, Tensor | None]:
+    """Numerator and denominator of an expression that divides by the state; None where it does not.
+
+    Both have the shape of `root`. Raises NotAffine where two different denominators meet.
+    """
+    reads = reads_state(root, states)
+    parts: dict[Tensor, tuple[Tensor, Tensor | None]] = {}
+    for node in walk(root):
+        if node not in reads or all(parts[child][1] is None for child in node.children):
+            divides = isinstance(node, Function) and node.name == "inverse" and node in reads
+            parts[node] = (ones(*node.dims), node.children[0]) if divides else (node, None)
+            continue
+        parts[node] = _ratio(node, parts, owner)
+    return parts[root]
+
+
+def _ratio(
+    node: Tensor, parts: dict[Tensor, tuple[Tensor, Tensor | None]], owner: str
+) -> tuple[Tensor, Tensor | None]:
+    match node:
+        case Product(spec=spec, left=left, right=right, dims=dims):
+            inputs, _, output = spec.partition("->")
+            bottoms = [
+                Reindex(f"{letters}->{output}", bottom, dims) if letters != output else bottom
+                for letters, child in zip(inputs.split(","), (left, right), strict=True)
+                if (bottom := parts[child][1]) is not None and set(letters) <= set(output)
+            ]
+            count = len([c for c in (left, right) if parts[c][1] is not None])
+            if len(bottoms) == count:
+                top = Product(spec, parts[left][0], parts[right][0], dims)
+                return top, bottoms[0] if count == 1 else multiply(*bottoms)
+        case Add(terms=terms):
+            shared = [parts[t][1] for t in terms if parts[t][1] is not None]
+            if all(_same(x, shared[0]) for x in shared):
+                bottom = shared[0]
+                assert bottom is not None
+                tops = [
+                    n if d is not None else multiply(n, bottom) for n, d in map(parts.get, terms)
+                ]
+                total = tops[0]
+                for top in tops[1:]:
+                    total = add(total, top)
+                return total, bottom
+        case Reindex(spec=spec, arg=arg, dims=dims):
+            source, _, target = spec.partition("->")
+            top, bottom = parts[arg]
+            if bottom is not None and set(source) <= set(target):
+                return Reindex(spec, top, dims), Reindex(spec, bottom, dims)
+    raise NotAffine(
+        f"{owner}: the output is not one ratio of affine readouts: {text(node)} combines "
+        "different denominators, or sums over one"
+    )
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    """Whether two denominators are the same node, up to how it is repeated."""
+    while isinstance(a, Reindex) and isinstance(b, Reindex) and a.spec == b.spec:
+        a, b = a.arg, b.arg
+    return a is b

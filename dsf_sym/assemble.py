@@ -95,6 +95,8 @@ def compose(*nodes: Node) -> Node:
     kept = [f for f in factors if not isinstance(f, Identity)] or factors[:1]
     if not kept:
         return times(scalars)
+    if len(kept) == 2 and all(isinstance(f, Ones) for f in kept) and not shape(kept[0])[1]:
+        return times(scalars, Ones(shape(kept[0])[0], shape(kept[1])[1]))
     return times(scalars, kept[0] if len(kept) == 1 else Compose(tuple(kept)))
 
 
@@ -143,6 +145,8 @@ def transposed(node: Node) -> Node:
             return node
         case Zero(rows=rows, cols=cols):
             return Zero(cols, rows)
+        case Ones(rows=rows, cols=cols):
+            return Ones(cols, rows)
         case Times(scalars=scalars, body=body):
             return Times(scalars, None if body is None else transposed(body))
         case Compose(factors=factors):
@@ -173,13 +177,27 @@ def hadamard(parts: Iterable[tuple[Node, tuple[int, ...]]], rows: Dims, cols: Di
         elif not isinstance(node, Ones):
             kept.append((node, at))
     kept += [(Apply("exp", add(args)), at) for at, args in exponents.items()]
-    kept.sort(key=lambda part: _reads_state(part[0]))
+    if rows and cols:
+        kept = _outer(kept, rows, cols)
+    kept.sort(key=lambda part: (_reads_state(part[0]), _is_inverse(part[0])))
     whole = tuple(range(len(rows + cols)))
     if not kept:
         return times(scalars, Ones(rows, cols))
     if len(kept) == 1 and kept[0][1] == whole and shape(kept[0][0]) == (rows, cols):
         return times(scalars, kept[0][0])
     return times(scalars, Hadamard(tuple(kept), rows, cols))
+
+
+def _outer(
+    parts: list[tuple[Node, tuple[int, ...]]], rows: Dims, cols: Dims
+) -> list[tuple[Node, tuple[int, ...]]]:
+    """Columns along the one axis and along the other as one outer product."""
+    left, right = ([p for p in parts if p[1] == (i,)] for i in (0, 1))
+    if not left or not right:
+        return parts
+    column = hadamard([(node, (0,)) for node, _ in left], rows, ())
+    line = transposed(hadamard([(node, (0,)) for node, _ in right], cols, ()))
+    return [(compose(column, line), (0, 1)), *(p for p in parts if len(p[1]) > 1)]
 
 
 def _spread(
@@ -195,6 +213,10 @@ def _spread(
         else:
             out.append((node, at))
     return out
+
+
+def _is_inverse(node: Node) -> bool:
+    return isinstance(node, Apply) and node.name == "inverse"
 
 
 def _reads_state(node: Node) -> bool:

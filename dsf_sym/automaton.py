@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from .affine import Affine, AffineLayer, affine_layer
+from .affine import Affine, AffineLayer, affine_layer, common_readouts
 from .evaluate import Sizes, evaluate, shape_of
 from .layer import Layer, Signal
 from .poly import frac
@@ -45,8 +45,8 @@ class Automaton:
 
     @cached_property
     def parts(self) -> list[AffineLayer]:
-        """Each layer split into linear parts and offsets."""
-        return [affine_layer(layer) for layer in self.layers]
+        """Each layer split into linear parts and offsets; beside a ratio every output is one."""
+        return common_readouts([affine_layer(layer) for layer in self.layers])
 
     @cached_property
     def signals(self) -> dict[str, Signal]:
@@ -160,7 +160,7 @@ class Branch:
 
 def roots_of(part: AffineLayer) -> list[Tensor]:
     """The linear parts and offsets of a layer's states and output."""
-    affines = [*part.step.values(), part.output]
+    affines = [*part.step.values(), *part.readouts]
     return [x for a in affines for x in (a.linear, a.offset) if x is not None]
 
 
@@ -222,10 +222,10 @@ class Action:
             out[last] = x[last]
         return out
 
-    def outputs(self, x: Vector) -> list[Sparse]:
-        """The output of each layer from the old state x."""
+    def outputs(self, x: Vector) -> list[list[Sparse]]:
+        """The readouts of each layer from the old state x: its output, or numerator and denominator."""
         return [
-            self._layer_values(i, x, lambda p: [p.output])[0]
+            self._layer_values(i, x, lambda p: list(p.readouts))
             for i in range(len(self.automaton.layers))
         ]
 

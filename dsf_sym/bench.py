@@ -161,4 +161,3 @@ def _expand_in_child(steps: int, send: Any) -> None:
     difference = (q.T * one - q.T * other).applyfunc(sp.expand)
     assert difference == sp.zeros(1, 2)
     send.send(time.perf_counter() - began)
-

@@ -17,6 +17,7 @@ from .domains import Domain, Interval
 from .errors import CertificateError, DsfError, Rejected
 from .layer import Layer, Signal, validate
 from .spec import deserialise
+from .tensor import text
 from .tensor import Input, walk
 from .verdict import Question
 
@@ -38,10 +39,18 @@ def header(kind: str, question: Question, a: Layer, b: Layer | None) -> dict[str
             "bridges": list(question.bridges),
             "domains": list(question.domains),
             "lengths": "all",
+            "where": list(where(*layers)),
         },
         "hashes": [layer.hash for layer in layers],
         "layers": [layer.spec for layer in layers],
     }
+
+
+def where(*layers: Layer) -> tuple[str, ...]:
+    """The conditions under which the layers have values: denominators not shown to exclude zero."""
+    return tuple(
+        dict.fromkeys(f"{text(x)} != 0" for layer in layers for x in layer.open_denominators)
+    )
 
 
 def library_version() -> str:

@@ -15,20 +15,22 @@ from typing import Any
 
 from .affine import affine_layer
 from .automaton import Automaton
-from .certificate import header
+from .certificate import header, where
 from .checkers import recheck
 from .closure import closure, first_difference
 from .constants import basis_over_constants
-from .errors import NotAffine, Rejected, SizeError
+from .errors import Rejected, SizeError
 from .evaluate import Sizes
 from .intertwine import find_intertwiner
 from .layer import Layer
 from .pairing import Pair, Ties, pair
+from .product import Frame, first_ratio_difference, product_closure
 from .universe import PRIME
 from .verdict import Verdict
 from .witness import find_witness
 
 DEFAULT_SIZE = 2
+LONGEST_LOOK = 32
 LARGEST = 1 << 30
 
 
@@ -50,7 +52,10 @@ def compare(
     for layer in (both.a, both.b):
         affine_layer(layer)
     at = complete_sizes([both.a, both.b], sizes)
-    verdict = _for_all_sizes(both) or _at_sizes(both, at, seed)
+    automaton = Automaton((both.a, both.b), at)
+    if where(both.a, both.b):
+        first_ratio_difference(automaton, min(Frame(automaton).width, LONGEST_LOOK), seed=seed)
+    verdict = _for_all_sizes(both) or _at_sizes(both, automaton, seed)
     return replace(verdict, seconds=time.perf_counter() - began)
 
 
@@ -80,44 +85,49 @@ def _for_all_sizes(both: Pair) -> Verdict | None:
 
 
 def _positive(both: Pair, proof: str, sizes: Sizes | None, data: dict[str, Any]) -> Verdict:
-    status = "conditional" if both.question.bridges else "proved"
-    return Verdict(
-        both.question, status, proof, sizes, certificate=data, conditions=both.question.bridges
-    )
+    conditions = (*both.question.bridges, *where(both.a, both.b))
+    status = "conditional" if conditions else "proved"
+    return Verdict(both.question, status, proof, sizes, certificate=data, conditions=conditions)
 
 
-def _at_sizes(both: Pair, sizes: Sizes, seed: int) -> Verdict:
-    automaton = Automaton((both.a, both.b), sizes)
-    found = closure(automaton, seed=seed)
+def _at_sizes(both: Pair, automaton: Automaton, seed: int) -> Verdict:
+    found, kind = closure(automaton, seed=seed), "closed subspace"
+    longest = automaton.width
+    if found.differ and any(p.denominator is not None for p in automaton.parts):
+        found, kind = product_closure(automaton, seed=seed), "closed subspace of the product"
+        longest = Frame(automaton).width
     if found.differ:
-        return _negative(both, automaton, seed)
-    for basis in _bases(automaton, found.rows, seed):
-        data = header("closed subspace", both.question, both.a, both.b)
-        data |= {"sizes": sizes, "basis": basis}
+        ratio = kind != "closed subspace"
+        shortest = first_ratio_difference if ratio else first_difference
+        return _negative(both, automaton, shortest(automaton, longest, seed=seed), seed)
+    for basis in _bases(automaton, found.rows, kind, seed):
+        data = header(kind, both.question, both.a, both.b)
+        data |= {"sizes": automaton.sizes, "basis": basis}
         try:
             recheck(data)
         except Rejected:
             continue
-        proof = f"a subspace of dimension {len(found.rows)} is closed under every token"
-        return _positive(both, proof, sizes, data)
+        proof = f"a {kind} of dimension {len(found.rows)} holds every reachable state"
+        return _positive(both, proof, automaton.sizes, data)
     return Verdict(
         both.question,
         "undecided",
-        f"no difference up to length {automaton.width} at random tokens modulo {PRIME}",
-        sizes,
+        f"no difference up to length {longest} at random tokens modulo {PRIME}",
+        automaton.sizes,
         remains="the invariant subspace could not be written over the rationals and the constants, "
         "so there is evidence of equality but no proof",
     )
 
 
 def _bases(
-    automaton: Automaton, rows: list[dict[int, int]], seed: int
+    automaton: Automaton, rows: list[dict[int, int]], kind: str, seed: int
 ) -> Iterator[list[dict[str, Any]]]:
     """Candidates for a basis of the closed subspace, the simplest first."""
     rational = rational_rows(rows)
     if rational is not None:
         yield rational
-    if any(s.kind == "constant" for s in automaton.signals.values()):
+    weights = any(s.kind == "constant" for s in automaton.signals.values())
+    if weights and kind == "closed subspace":
         basis = basis_over_constants(automaton, len(rows), seed=seed)
         if basis is not None:
             yield basis
@@ -143,8 +153,7 @@ def rational_from(x: int) -> Fraction | None:
     return Fraction(r1, t1) if 0 < abs(t1) < LARGEST else None
 
 
-def _negative(both: Pair, automaton: Automaton, seed: int) -> Verdict:
-    length = first_difference(automaton, automaton.width, seed=seed)
+def _negative(both: Pair, automaton: Automaton, length: int | None, seed: int) -> Verdict:
     found = None if length is None else find_witness(automaton, length, seed=seed)
     if found is None:
         return Verdict(
@@ -173,6 +182,3 @@ def _negative(both: Pair, automaton: Automaton, seed: int) -> Verdict:
         certificate=data,
         witness=witness,
     )
-
-
-__all__ = ["NotAffine", "compare", "complete_sizes", "rational_from"]

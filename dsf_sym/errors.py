@@ -14,7 +14,11 @@ class ShapeError(LanguageError):
 
 
 class DomainError(LanguageError):
-    """An operation that is undefined somewhere on the domain of its operand."""
+    """An operation that is undefined somewhere on the domain of its operand, the `culprit`."""
+
+    def __init__(self, message: str, culprit: object = None) -> None:
+        super().__init__(message)
+        self.culprit = culprit
 
 
 class NotAffine(DsfError):

@@ -12,16 +12,18 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from .declare import Declaration
-from .domains import Domain
+from .domains import Domain, Interval
 from .errors import DomainError, LanguageError, ShapeError, UnknownName
 from .evaluate import names_in
 from .matrices import Matrices, read_matrices
-from .ranges import ranges
+from .ranges import invariant, ranges
 from .spec import rebuild, serialise
-from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text, walk
+from .tensor import Dims, Input, Tensor, broadcast, lift, reads_state, shape_text, text, walk
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,30 @@ class Layer:
     def domains(self) -> dict[str, Domain]:
         """Domain of each signal by name."""
         return {s.name: s.domain for s in self.signals}
+
+    @cached_property
+    def open_denominators(self) -> tuple[Tensor, ...]:
+        """Denominators of the output that read the state and are not shown to exclude zero.
+
+        Shown by an invariant: intervals of the states that hold the start and that no step leaves.
+        Raises DomainError where an operation on signals alone is undefined.
+        """
+        zero = Interval(Fraction(0), Fraction(0), False, False)
+        start = {
+            name: self.signal(self.start[name]).domain.interval if name in self.start else zero
+            for name in self.step
+        }
+        bounds = {n: Domain(x) for n, x in invariant(self.step, start, self.domains).items()}
+        reads = reads_state(self.output, frozenset(self.step))
+        assumed: list[Tensor] = []
+        while True:
+            try:
+                ranges([self.output], {**self.domains, **bounds}, assumed)
+                return tuple(assumed)
+            except DomainError as error:
+                if not isinstance(error.culprit, Tensor) or error.culprit not in reads:
+                    raise
+                assumed.append(error.culprit)
 
     @property
     def sizes(self) -> list[str]:
@@ -328,7 +354,8 @@ def validate(made: Layer) -> None:
     for signal in made.signals:
         if signal.domain.interval.is_empty():
             raise DomainError(f"{made.name}: no value of {signal.name} lies in {signal.domain}")
-    ranges([*made.step.values(), made.output], made.domains)
+    ranges(made.step.values(), made.domains)
+    made.open_denominators  # noqa: B018  raises where an operation of the output is undefined
 
 
 def nearest(name: str, names: list[str]) -> list[str]:

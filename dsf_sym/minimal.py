@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from .affine import affine_layer
 from .automaton import Automaton
 from .certificate import header
 from .checkers import recheck
@@ -20,7 +21,7 @@ from .checkers.minimality import Future, full_rank, hankel_row
 from .closure import closure
 from .constants import basis_over_constants
 from .decide import complete_sizes, rational_rows
-from .errors import Rejected
+from .errors import NotAffine, Rejected
 from .evaluate import Sizes
 from .layer import Layer
 from .modular import engine
@@ -62,6 +63,11 @@ def minimal(layer: Layer, sizes: Sizes | None = None, *, seed: int = 0) -> Minim
 
     sizes: values of the size names, 2 where not given. Raises NotAffine, SizeError.
     """
+    if affine_layer(layer).denominator is not None:
+        raise NotAffine(
+            f"minimal({layer.name}): the output divides by the state; a smallest state is derived for "
+            "affine readouts only"
+        )
     at = complete_sizes([layer], sizes)
     automaton = Automaton((layer,), at)
     reachable = closure(automaton, seed=seed).rows

@@ -112,6 +112,9 @@ class Residue:
     def __mul__(self, other: Residue) -> Residue:
         return Residue(self.value * other.value % PRIME)
 
+    def __neg__(self) -> Residue:
+        return Residue(-self.value % PRIME)
+
 
 class ResidueScalars:
     """The ring of residues for sparse arrays."""
@@ -144,7 +147,7 @@ class IntegerEngine:
         rows: list[Row] = []
         differ = []
         for _ in range(steps):
-            moved = [self._step(self._token(), x) for x in xs]
+            moved = [self.move(self.token(), x) for x in xs]
             xs = [after for after, _ in moved]
             rows += xs
             differ.append(any(o != outputs[0] for _, outputs in moved for o in outputs[1:]))
@@ -154,13 +157,14 @@ class IntegerEngine:
         """See `Engine.observe`."""
         rows: list[Row] = []
         for _ in range(steps):
-            action = self._token()
-            moved = [self._step(action, x) for x in xs]
+            action = self.token()
+            moved = [self.move(action, x) for x in xs]
             xs = [after for after, _ in moved]
             rows += [list(column) for column in zip(*(o[0] for _, o in moved), strict=True)]
         return rows
 
-    def _token(self) -> Action:
+    def token(self) -> Action:
+        """The action of one random token."""
         automaton = self.draws.automaton
         at, values = self.draws.token()
 
@@ -172,14 +176,16 @@ class IntegerEngine:
         known = {n: point(a) for n, a in branch.functions.items()}
         return Action(automaton, SparseAlgebra(ResidueScalars(), automaton.sizes), inputs, known)
 
-    def _step(self, action: Action, x: Row) -> tuple[Row, list[Row]]:
+    def move(self, action: Action, x: Row) -> tuple[Row, list[Row]]:
+        """The vector after a token, and each layer's readouts on it."""
         automaton = self.draws.automaton
         vector = {i: Residue(v) for i, v in enumerate(x) if v}
         new = action.step(vector)
         after = [new[i].value if i in new else 0 for i in range(automaton.width)]
+        shape = automaton.output_shape
         outputs = [
-            [y.value for y in Sparse(automaton.output_shape, o.entries).flat(Residue(0))]
-            for o in action.outputs(vector)
+            [y.value for o in readouts for y in Sparse(shape, o.entries).flat(Residue(0))]
+            for readouts in action.outputs(vector)
         ]
         return after, outputs
 
@@ -213,7 +219,13 @@ class WordEngine:
             now = min(max(1, BATCH // len(xs)), steps - len(differ))
             for state, outputs in self._run(xs, now, len(xs)):
                 rows += state.tolist()
-                differ.append(any(bool((o != outputs[0]).any()) for o in outputs[1:]))
+                differ.append(
+                    any(
+                        bool((x != y).any())
+                        for other in outputs[1:]
+                        for x, y in zip(outputs[0], other, strict=True)
+                    )
+                )
             xs = rows[-len(xs) :]
         return rows, differ
 
@@ -225,10 +237,10 @@ class WordEngine:
         size = prod(self.draws.automaton.output_shape)
         for _, outputs in self._run(xs, steps, 1):
             shape = (len(xs), *self.draws.automaton.output_shape)
-            rows += np.broadcast_to(outputs[0], shape).reshape(len(xs), size).T.tolist()
+            rows += np.broadcast_to(outputs[0][0], shape).reshape(len(xs), size).T.tolist()
         return rows
 
-    def _run(self, xs: list[Row], steps: int, tokens: int) -> Iterator[tuple[Any, list[Any]]]:
+    def _run(self, xs: list[Row], steps: int, tokens: int) -> Iterator[tuple[Any, list[list[Any]]]]:
         """The states and outputs after each step; `tokens` a step, one each or one for all."""
         import numpy as np
 
@@ -247,7 +259,7 @@ class WordEngine:
             yield state, outputs
 
     def _layer(self, i: int, state: Any, known: dict[Tensor, Any], after: Any, algebra: Any) -> Any:
-        """Write layer i's new states into `after`; its output."""
+        """Write layer i's new states into `after`; its readouts."""
         import numpy as np
 
         from .words import mul
@@ -259,7 +271,7 @@ class WordEngine:
             slot.name: state[:, span].reshape(len(state), *slot.shape)
             for slot, span in zip(slots, spans, strict=True)
         }
-        affines = [*(part.step[slot.name] for slot in slots), part.output]
+        affines = [*(part.step[slot.name] for slot in slots), *part.readouts]
         linear = [a.linear for a in affines if a.linear is not None]
         values = iter(evaluate(linear, here, algebra, known))
         results = []
@@ -275,7 +287,7 @@ class WordEngine:
             after[:, span] = np.broadcast_to(value, (len(state), *slot.shape)).reshape(
                 len(state), -1
             )
-        return results[-1]
+        return results[len(slots) :]
 
     def _token_values(self, count: int, algebra: Any) -> dict[Tensor, Any]:
         """The state-free nodes at `count` random tokens, one batch."""

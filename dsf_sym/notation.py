@@ -326,5 +326,6 @@ def _blocks(block: Block) -> Form:
             Form(height + block.widths[j : j + 1], {}) if node is None else expand(node)
             for j, node in enumerate(line)
         ]
-        lines.append(algebra.concat(forms, len(height), height + cols) if cols else forms[0])
-    return algebra.concat(lines, 0, rows + cols) if rows else lines[0]
+        across = len(forms) > 1
+        lines.append(algebra.concat(forms, len(height), height + cols) if across else forms[0])
+    return algebra.concat(lines, 0, rows + cols) if len(lines) > 1 else lines[0]

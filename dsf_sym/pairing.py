@@ -130,9 +130,7 @@ def rename_layer(layer: Layer, rename: Mapping[str, str]) -> Layer:
     )
 
 
-def _bridge(
-    a: Layer, b: Layer, names: tuple[str, str]
-) -> tuple[Layer, Layer, tuple[str, ...]]:
+def _bridge(a: Layer, b: Layer, names: tuple[str, str]) -> tuple[Layer, Layer, tuple[str, ...]]:
     """Tie a tensor to the other layer's scalar of the same name, and a token to its constant."""
     bridges = []
     layers = [a, b]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from math import gcd, lcm
+from math import gcd
 
 from .slots import Axes
 from .terms import Atom, Factor, Form, Monomial, canonical
@@ -41,6 +41,11 @@ def term_of(c: Fraction, factors: list[Factor]) -> Term:
     return Term(c, tuple(sorted(scalars, key=scalar_key)), canonical(parts))
 
 
+def reads_state(term: Term) -> bool:
+    """Whether a state is among the factors."""
+    return any(a.kind == "state" for s in (*term.scalars, term.parts) for a, _ in s)
+
+
 def joined(factors: Iterable[Factor]) -> list[list[Factor]]:
     """Groups of factors that share labels, free or summed."""
     groups: list[tuple[set[int], list[Factor]]] = []
@@ -64,30 +69,45 @@ def term_key(term: Term) -> tuple[object, ...]:
     """The order of terms: those that hold a state first, short ones next, then by time."""
     atoms = [f for s in (*term.scalars, term.parts) for f in s if f[0].kind != "eye"]
     times = sorted(a.time for a, _ in atoms if a.time is not None)
-    state = any(a.kind == "state" for a, _ in atoms)
-    return (not state, len(atoms), times, term.parts, [scalar_key(s) for s in term.scalars])
+    return (
+        not reads_state(term),
+        len(atoms),
+        times,
+        term.parts,
+        [scalar_key(s) for s in term.scalars],
+    )
 
 
 def content(
-    terms: list[Term], *, sign: bool = False
+    terms: list[Term], *, canonical_key: bool = False
 ) -> tuple[Fraction, tuple[Monomial, ...], list[Term]]:
-    """The common coefficient and scalars of terms, and the terms without them.
+    """The common coefficient and scalars of terms, and the terms without them, in order.
 
-    The coefficient is negative when all are or, with `sign`, when the first of the rest is.
+    With `canonical_key` proportional sums leave the same terms; otherwise the coefficient is what a
+    person would write in front: a sign or factor that all terms share.
     """
     common = reduce(lambda a, b: a & b, (Counter(t.scalars) for t in terms))
-    c = Fraction(
-        reduce(gcd, (t.c.numerator for t in terms)), reduce(lcm, (t.c.denominator for t in terms))
-    )
     rest = []
-    for term in terms:
-        left = Counter(term.scalars) - common
-        kept = tuple(sorted(left.elements(), key=scalar_key))
-        rest.append(Term(term.c / c, kept, term.parts))
+    for term in sorted(terms, key=term_key):
+        kept = (Counter(term.scalars) - common).elements()
+        rest.append(Term(term.c, tuple(sorted(kept, key=scalar_key)), term.parts))
     rest.sort(key=term_key)
-    if (rest[0].c < 0) if sign else all(t.c < 0 for t in rest):
-        c, rest = -c, [Term(-t.c, t.scalars, t.parts) for t in rest]
-    return c, tuple(sorted(common.elements(), key=scalar_key)), rest
+    c = rest[0].c if canonical_key else _common(rest)
+    scalars = tuple(sorted(common.elements(), key=scalar_key))
+    return c, scalars, [Term(t.c / c, t.scalars, t.parts) for t in rest]
+
+
+def _common(terms: list[Term]) -> Fraction:
+    values = {abs(t.c) for t in terms}
+    whole = all(x.denominator == 1 for x in values)
+    size = Fraction(reduce(gcd, (x.numerator for x in values))) if whole else Fraction(1)
+    if len(values) == 1:
+        (size,) = values
+    gates = not any(t.parts or any(len(s) > 1 or s[0][0].arg for s in t.scalars) for t in terms)
+    if gates and not terms[0].scalars:
+        # Of single letters, 1 - a is what one writes, not a - 1.
+        return size if terms[0].c > 0 else -size
+    return -size if all(t.c < 0 for t in terms) else size
 
 
 def has_eye(parts: Monomial, a: int, b: int) -> bool:

@@ -27,7 +27,7 @@ from .tensor import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 ZERO, ONE = Fraction(0), Fraction(1)
 _REAL = Interval()
@@ -37,15 +37,54 @@ _NEEDS = {
 }
 
 
-def ranges(roots: Iterable[Tensor], domains: Mapping[str, Domain]) -> dict[Tensor, Interval]:
+def ranges(
+    roots: Iterable[Tensor],
+    domains: Mapping[str, Domain],
+    assumed: Container[Tensor] = (),
+) -> dict[Tensor, Interval]:
     """An interval for every node below `roots` that holds all its entries.
 
-    Raises DomainError where a denominator can be zero or a function is undefined.
+    assumed: denominators that are taken not to be zero. Raises DomainError where another
+    denominator can be zero or a function is undefined.
     """
     found: dict[Tensor, Interval] = {}
     for node in walk(*roots):
-        found[node] = _range(node, found, domains)
+        if isinstance(node, Function) and node.name == "inverse" and node.arg in assumed:
+            found[node] = _REAL
+        else:
+            found[node] = _range(node, found, domains)
     return found
+
+
+def invariant(
+    step: Mapping[str, Tensor], start: Mapping[str, Interval], domains: Mapping[str, Domain]
+) -> dict[str, Interval]:
+    """Intervals of the states that hold the start and that every step maps into themselves.
+
+    A bound that a step passes is widened to 0 or given up, so this ends after a few rounds.
+    """
+    bounds = dict(start)
+    while True:
+        known = {**domains, **{name: Domain(x) for name, x in bounds.items()}}
+        found = ranges(step.values(), known)
+        wider = {name: _widen(bounds[name], found[x]) for name, x in step.items()}
+        if wider == bounds:
+            return bounds
+        bounds = wider
+
+
+def _widen(old: Interval, new: Interval) -> Interval:
+    joined = _hull([old, new])
+    low, high = joined.low, joined.high
+    low_open, high_open = joined.low_open, joined.high_open
+    if (low, low_open) != (old.low, old.low_open):
+        low, low_open = (
+            (ZERO, False) if low is not None and low >= 0 and old.low != 0 else (None, True)
+        )
+    if (high, high_open) != (old.high, old.high_open):
+        zero = high is not None and high <= 0 and old.high != 0
+        high, high_open = (ZERO, False) if zero else (None, True)
+    return Interval(low, high, low_open, high_open)
 
 
 def _range(
@@ -91,7 +130,8 @@ def _function(name: str, arg: Tensor, x: Interval) -> Interval:
         if ZERO in x:
             raise DomainError(
                 f"division by {text(arg)}, which can be zero: it lies in {x}. Give its signals a "
-                "domain that excludes zero (Positive, Gate), or bound it away from zero"
+                "domain that excludes zero (Positive, Gate), or bound it away from zero",
+                arg,
             )
         return _inverse(x)
     if name in _NEEDS and not x.within(_NEEDS[name][0]):

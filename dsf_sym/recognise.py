@@ -41,6 +41,7 @@ from .products import (
     is_diagonal,
     joined,
     opened,
+    reads_state,
     stripped,
     term_key,
     term_of,
@@ -58,10 +59,6 @@ from .terms import (
     normalise,
     substitute,
 )
-
-
-def _negated(terms: Iterable[Term]) -> list[Term]:
-    return [Term(-t.c, t.scalars, t.parts) for t in terms]
 
 
 def recognise(form: Form, rows: int, *, entrywise: bool = False) -> Node:
@@ -157,8 +154,9 @@ class _Reader:
         found = []
         for found_rest, found_here in groups:
             others, here = list(found_rest), found_here
-            if len(here) == 1 and here[0].c < 0 and any(t.c < 0 for t in others):
-                others, here = _negated(others), _negated(here)
+            if len(here) == 1:
+                others = [Term(t.c * here[0].c, t.scalars, t.parts) for t in others]
+                here = [Term(ONE, here[0].scalars, here[0].parts)]
             pair = self.read(others, rows, cols), self.read(here, *over[side])
             found.append(kron(*pair) if side else kron(*reversed(pair)))
         return add(found)
@@ -176,7 +174,7 @@ class _Reader:
             by_part.setdefault(part, []).append(Term(term.c, term.scalars, other))
         merged: dict[tuple[Term, ...], list[Term]] = {}
         for part, others in by_part.items():
-            c, scalars, rest = content(others, sign=True)
+            c, scalars, rest = content(others, canonical_key=True)
             merged.setdefault(tuple(rest), []).append(Term(c, scalars, part))
         return list(merged.items())
 
@@ -223,31 +221,41 @@ class _Reader:
         """Parts that share a sum of scalars: (1 - alpha)(I - k k^T)."""
         merged: dict[tuple[Term, ...], list[Term]] = {}
         for part, poly in by_part.items():
-            c, scalars, rest = content(sorted(poly, key=term_key), sign=True)
+            c, scalars, rest = content(sorted(poly, key=term_key), canonical_key=True)
             merged.setdefault(tuple(rest), []).append(Term(c, scalars, part))
         if not any(len(poly) > 1 and len(here) > 1 for poly, here in merged.items()):
             return None
-        return add(
-            times([self.read(poly, (), ())], self.read(here, rows, cols))
-            for poly, here in merged.items()
-        )
+        found = []
+        for poly, here in merged.items():
+            scale = list(poly)
+            if len(here) == 1:
+                scale = [Term(t.c * here[0].c, t.scalars, ()) for t in poly]
+                here = [Term(ONE, here[0].scalars, here[0].parts)]
+            found.append(times([self.read(scale, (), ())], self.read(here, rows, cols)))
+        return add(found)
 
     def classes(self, terms: list[Term], rows: Axes, cols: Axes) -> Node:
         """A sum of sums of terms of one kind each."""
         small = len(rows) == 1 and len(cols) <= 1
-        ends = [ends_of(t, rows, cols) if small else set() for t in terms]
-        count = Counter(e for found in ends for e in found if len(e[1].dims) == 2 or not cols)
+        # What multiplies the state is shown apart from what does not.
+        ends = [
+            {(reads_state(t), end) for end in ends_of(t, rows, cols)} if small else set()
+            for t in terms
+        ]
+        count = Counter(e for found in ends for e in found if len(e[1][1].dims) == 2 or not cols)
         first = {e: i for i, found in reversed(list(enumerate(ends))) for e in found}
         kinds: dict[Hashable, list[Term]] = {}
         for term, found in zip(terms, ends, strict=True):
             shared = sorted(
-                (e for e in found if count[e] > 1), key=lambda e: (-count[e], first[e], -e[0], e)
+                (e for e in found if count[e] > 1), key=lambda e: (-count[e], first[e], -e[1][0], e)
             )
             kind: Hashable = term.parts
             if cols and is_diagonal(term.parts, rows, cols):
                 kind = "diagonal" if stripped(term, rows, cols).parts else "identity"
             elif shared:
                 kind = shared[0]
+            elif small and self.blocks([term], rows, cols):
+                kind = "block"
             elif len(slots([term.parts], rows, cols, self.dims)) > 1:
                 kind = "separable"
             kinds.setdefault(kind, []).append(term)
@@ -265,7 +273,8 @@ class _Reader:
         side, atom, at = end
         node = self.atom(atom)
         if len(atom.dims) == 1 or side == BOTH:
-            inner = self.read([without(t, end, rows, cols) for t in terms], rows, cols)
+            inside = _Reader(self.dims, self.entrywise or side == BOTH)
+            inner = inside.read([without(t, end, rows, cols) for t in terms], rows, cols)
             size = self.sizes(rows), self.sizes(cols)
             whole = tuple(range(len(rows + cols)))
             if side == BOTH:
@@ -378,6 +387,7 @@ class _Reader:
             return found and Flat(found)
         sizes = self.sizes(rows)
         clear = len(set(sizes)) == len(sizes) or len(parts) == 1
+        clear = clear and any(len(ls) == len(rows) for _, ls in parts)
         if not clear or any(a.kind == "eye" or len(set(ls)) < len(ls) for a, ls in parts):
             return None
         if any(x < 0 for _, ls in parts for x in ls):

@@ -67,6 +67,25 @@ def render_difference(form: Form, style: Style = "latex") -> str:
     return printer.total([recognise(f, rows) for f in single]) if single else "0"
 
 
+def wrapped(shown: str, width: int = 80, indent: int = 0) -> str:
+    """A formula in text style over several lines, broken before the outermost + and −."""
+    depth = 0
+    cuts: list[tuple[int, int]] = []
+    for i, c in enumerate(shown):
+        depth += (c in "([{") - (c in ")]}")
+        if c in "+−" and shown[i - 1 : i] == " " and shown[i + 1 : i + 2] == " ":
+            cuts.append((i, depth))
+    lines, start = [], 0
+    while len(shown) - start > width - indent:
+        room = [(d, -i) for i, d in cuts if start < i <= start + width - indent]
+        if not room:
+            break
+        at = -min(room)[1]
+        lines.append(shown[start:at].rstrip())
+        start = at
+    return f"\n{' ' * indent}".join([*lines, shown[start:]])
+
+
 class _Printer:
     """Prints trees; every method returns the text and how tightly it binds."""
 
@@ -162,7 +181,9 @@ class _Printer:
         g = self.g
         inner, level = self.show(arg, entrywise=True)
         rows, cols = shape(arg)
-        if rows and cols and not entrywise and name in ("exp", "log", "sqrt", "inverse"):
+        inside = arg.body if isinstance(arg, Times) else arg
+        plain = entrywise and not isinstance(inside, Compose)
+        if rows and cols and not plain and name in ("exp", "log", "sqrt", "inverse"):
             # e^M and 1/M of a matrix would be read as what they are not.
             if name == "inverse":
                 return f"1{g.over}{self.tight(arg, ATOM)}", KRON
@@ -176,21 +197,29 @@ class _Printer:
         return g.call(name, inner), ATOM
 
     def entrywise(self, parts: tuple[tuple[Node, tuple[int, ...]], ...]) -> str:
-        """A product entry by entry; an inverse is a denominator below the factor before it."""
-        above: list[tuple[str, int, tuple[int, ...]]] = []
+        """A product entry by entry; an inverse is a denominator of the first letter beside it."""
+        below = [(n.arg, at) for n, at in parts if isinstance(n, Apply) and n.name == "inverse"]
+        out = ""
         for node, at in parts:
             if isinstance(node, Apply) and node.name == "inverse":
-                top = above.pop()[:2] if above and above[-1][2] == at else ("1", ATOM)
-                inner, level = self.show(node.arg, entrywise=True)
-                numerator = top[0] if top[1] >= PRODUCT else self.g.paren(top[0])
-                shown = self.g.fraction(numerator, inner, atomic=level == ATOM)
-                above.append((shown, self.quotient_level, at))
+                continue
+            found = [b for b in below if b[1] == at] if isinstance(node, Symbol) else []
+            if found:
+                below.remove(found[0])
+                shown, level = self.quotient(self.show(node), found[0][0])
             else:
-                above.append((*self.show(node, entrywise=True), at))
-        one = len(above) == 1
-        return self.g.entrywise.join(
-            shown if one or level >= PRODUCT else self.g.paren(shown) for shown, level, _ in above
-        )
+                shown, level = self.show(node, entrywise=True)
+            if level < PRODUCT and len(parts) > 1 + bool(found):
+                shown = self.g.paren(shown)
+            out += self.g.entrywise + shown if out else shown
+        for arg, _ in below:
+            out = (out or "1") + self.g.over + self.tight(arg, PRODUCT, entrywise=True)
+        return out
+
+    def quotient(self, above: Shown, below: Node) -> Shown:
+        inner, level = self.show(below, entrywise=True)
+        top = above[0] if above[1] >= PRODUCT else self.g.paren(above[0])
+        return self.g.fraction(top, inner, atomic=level == ATOM), self.quotient_level
 
     @property
     def quotient_level(self) -> int:

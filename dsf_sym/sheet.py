@@ -24,6 +24,7 @@ class Sheet:
     """
 
     layer: Layer
+    equations: str
     input: str
     form: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -34,6 +35,7 @@ class Sheet:
     def lines(self, width: int = WIDTH) -> list[str]:
         """Form, structure and costs."""
         rows = [
+            ("form", self.equations),
             *((symbol, by_terms(shown)) for symbol, shown in self.form),
             ("where", self.input),
             ("note", "\n".join(self.notes)),
@@ -68,6 +70,7 @@ def sheet(layer: Layer) -> Sheet:
     others = f" (it could be {' or '.join(space.alternatives)})" if space.alternatives else ""
     return Sheet(
         layer,
+        _equations(space),
         f"state h = {state}; input {u}{others}",
         tuple(form_rows(space, "text")),
         space.notes,
@@ -81,6 +84,14 @@ def sheet(layer: Layer) -> Sheet:
             "parameters": str(cost.parameters),
         },
     )
+
+
+def _equations(space: StateSpace) -> str:
+    """What Λ, B, C, D multiply."""
+    new = "Λ_i h_{i-1} + B_i u_i" + " + b_i" * any(space.free.values())
+    if space.C is not None:
+        return f"h_i = {new}, y_i = C_i h_i + D_i u_i{' + d_i' if space.free_output else ''}"
+    return f"h_i = {new}, y_i = R_i h_{{i-1}} + E_i u_i{' + e_i' if space.free_old else ''}"
 
 
 def form_rows(space: StateSpace, style: Style) -> list[tuple[str, str]]:

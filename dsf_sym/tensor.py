@@ -83,6 +83,8 @@ class Tensor:
                 "for a real power p of a positive x write exp(p * log(x))"
             )
         out: Tensor = Number(Fraction(1))
+        if power == 0:
+            return broadcast(out, self.dims)
         for _ in range(abs(power)):
             out = multiply(out, self)
         return out if power >= 0 else divide(Number(Fraction(1)), out)
@@ -98,7 +100,8 @@ class Tensor:
             "symbol. Use einsum, sum or a constant vector to select entries"
         )
 
-    __getitem__ = __iter__
+    def __getitem__(self, key: object) -> Tensor:
+        return next(iter(self))
 
     def __repr__(self) -> str:
         return f"<{text(self)}: {shape_text(self.dims)}>"
@@ -434,6 +437,16 @@ def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(node.children))
     return list(seen)
+
+
+def reads_state(root: Tensor, states: frozenset[str]) -> set[Tensor]:
+    """The nodes below `root` that depend on a state."""
+    found: set[Tensor] = set()
+    for node in walk(root):
+        own = isinstance(node, Input) and node.name in states
+        if own or any(child in found for child in node.children):
+            found.add(node)
+    return found
 
 
 def shape_text(dims: Dims) -> str:

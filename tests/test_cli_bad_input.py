@@ -1,7 +1,6 @@
 """Bad input: one `error:` line or paragraph on stderr, exit code 2, no traceback, nothing lost."""
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -110,7 +109,7 @@ def test_an_output_path_is_refused_before_the_work_starts(refused, tmp_path, mon
         assert said in refused("compare", "gla", "retnet", "--certificate", path)
         assert said in refused("minimal", "gla", "--certificate", path)
     assert kept.read_text() == "mine"
-    assert os.listdir(tmp_path) == ["kept.json"]
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_a_file_that_is_no_certificate_is_unreadable(refused, tmp_path):

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..certificate import layers_of
-from ..errors import CertificateError
+from ..certificate import layers_of, where
+from ..errors import CertificateError, Rejected
 from ..layer import Layer
-from . import difference, intertwiner, minimality, subspace
+from . import difference, intertwiner, minimality, product, subspace
 
 CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
     "intertwiner": intertwiner.check,
     "closed subspace": subspace.check,
+    "closed subspace of the product": product.check,
     "difference": difference.check,
     "minimality": minimality.check,
 }
@@ -31,6 +32,9 @@ def recheck(data: Mapping[str, Any]) -> str:
         )
     layers = layers_of(data)
     try:
+        stated = data["claim"]["where"]
+        if list(stated) != list(where(*layers)):
+            raise Rejected(f"the claim holds where {where(*layers)}, the certificate says {stated}")
         return CHECKERS[kind](layers, data)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CertificateError(

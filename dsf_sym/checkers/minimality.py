@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ..affine import affine_layer
 from ..automaton import Automaton, Branch, exact_action, start_vector
 from ..errors import Rejected
 from ..evaluate import Sizes
@@ -29,6 +30,8 @@ Future = tuple[Sequence[Values], int] | None
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Both bounds at the certificate's sizes."""
     (layer,) = layers
+    if affine_layer(layer).denominator is not None:
+        raise Rejected(f"{layer.name} is a ratio; these bounds are about affine readouts")
     sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
     automaton = Automaton((layer,), sizes)
     claimed = int(data["state"])
@@ -64,7 +67,7 @@ def _reduced(automaton: Automaton, reduction: Mapping[str, Any]) -> int:
             after = action.step(row)
             reach.require(after, f"J(s) V in V on basis vector {i}")
             moved.append([after.get(p, frac(0)) for p in reach.pivots])
-            outputs.append(action.outputs(row)[0].entries)
+            outputs.append(action.outputs(row)[0][0].entries)
         for j in {index for entries in outputs for index in entries}:
             shown.require(
                 {i: e[j] for i, e in enumerate(outputs) if j in e}, f"r(s) in O for output {j}"

@@ -14,6 +14,7 @@ from ..errors import Rejected
 from ..evaluate import Sizes
 from ..layer import Layer
 from ..poly import frac
+from ..sparse import Sparse
 from ..universe import Universe
 from .linear import Space, read_row
 
@@ -35,14 +36,18 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     space.require(start_vector(automaton, constants, frac(1)), "x_* in V")
     for row, vector in enumerate(basis):
         for action in actions:
-            left, right = action.outputs(vector)
-            for index in left.entries.keys() | right.entries.keys():
-                zero = left.entries.get(index, frac(0)) - right.entries.get(index, frac(0))
-                if not universe.is_zero(zero):
-                    raise Rejected(
-                        f"r(s) x = r'(s) x fails on basis vector {row}, output {list(index)}: "
-                        f"the difference is {universe.show(zero)[:200]}"
-                    )
+            for left, right in zip(*action.outputs(vector), strict=True):
+                _same(left, right, row, universe)
             space.require(action.step(vector), f"J(s) V in V on basis vector {row}")
     at = ", ".join(f"{k}={v}" for k, v in sizes.items())
     return f"{layers[0].name} = {layers[1].name} for all lengths at {at}"
+
+
+def _same(left: Sparse, right: Sparse, row: int, universe: Universe) -> None:
+    for index in left.entries.keys() | right.entries.keys():
+        zero = left.entries.get(index, frac(0)) - right.entries.get(index, frac(0))
+        if not universe.is_zero(zero):
+            raise Rejected(
+                f"r(s) x = r'(s) x fails on basis vector {row}, output {list(index)}: "
+                f"the difference is {universe.show(zero)[:200]}"
+            )

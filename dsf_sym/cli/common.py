@@ -41,22 +41,16 @@ class Ended(Exception):
         self.code = code
 
 
-class Seconds(click.ParamType):
-    """A positive number of seconds."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number; a usage error for anything else."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0 < seconds <= LONGEST_TIMEOUT:
-            self.fail(f"{value!r} is not a positive number of seconds", param, ctx)
-        return seconds
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise click.UsageError(f"--timeout {value!r}: write a positive number of seconds")
+    return seconds
 
 
 def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
@@ -82,7 +76,7 @@ def timeout_option(command: F) -> F:
     """`--timeout`."""
     return click.option(
         "--timeout",
-        type=Seconds(),
+        callback=_seconds,
         metavar="SECONDS",
         help="Give up a decision after this time: it is then undecided.",
     )(command)

@@ -88,7 +88,8 @@ def _recheck(file: str, named: Mapping[str, Layer], timeout: float | None) -> Re
         absent = missing(data, found)
         result.claim = dict(data["claim"])
         for name in result.claim["layers"]:
-            result.definitions[name] = None if name in absent else found[name].source
+            own = found[name].source if name in named else "catalogue"
+            result.definitions[name] = None if name in absent else own
         result.proves = within(timeout, lambda: recheck(data))
         if not absent:
             confirm(data, found)
@@ -128,7 +129,8 @@ def _definitions(result: Result) -> str:
     absent = [name for name, source in result.definitions.items() if source is None]
     if not absent:
         return "the definitions are those of " + " and ".join(
-            str(_short(source)) for source in result.definitions.values()
+            "the catalogue" if source == "catalogue" else _short(source)
+            for source in dict.fromkeys(result.definitions.values())
         )
     return (
         f"checked only against the definitions in the certificate itself, with its names and ties "

@@ -43,10 +43,10 @@ def painter(stream: TextIO | None = None) -> Paint:
 
 def error_text(message: str) -> str:
     """`error: message`, long lines wrapped; a line that a caret points into is cut around it."""
-    from ..report import wrap
+    from ..report import HARD, wrap
 
     lines: list[str] = []
-    given = f"error: {message}".split("\n")
+    given = f"error:{HARD}{message}".split("\n")
     for i, line in enumerate(given):
         following = given[i + 1] if i + 1 < len(given) else ""
         if set(line.strip()) == {"^"} and i:

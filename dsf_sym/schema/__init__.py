@@ -57,6 +57,7 @@ def sheet_data(sheet: Sheet) -> dict[str, Any]:
     """A layer's state-space form in words, its structure and its costs."""
     return {
         "form": dict(sheet.form),
+        "equations": sheet.equations,
         "input": sheet.input,
         "notes": list(sheet.notes),
         "structure": sheet.structure,

@@ -1,0 +1,112 @@
+"""README.md: its commands and Python are run, and what it shows is what they print.
+
+`python tests/test_readme.py` writes the outputs of the commands anew.
+"""
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dsf_sym.cli import run
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    return [text for kind, text in FENCE.findall(README.read_text()) if kind == language]
+
+
+def printed(command):
+    """What a command prints, both streams, in the current folder."""
+    words = shlex.split(command)
+    assert words[0] == "dsf"
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        run(words[1:])
+    return shown.getvalue()
+
+
+def session(block):
+    """A console block as its commands print it."""
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"$ {command}\n{printed(command)}" for command in commands)
+
+
+@contextlib.contextmanager
+def clone(folder):
+    """A folder with what the commands read, to run them in."""
+    shutil.copytree(ROOT / "examples", folder / "examples", dirs_exist_ok=True)
+    kept, columns = Path.cwd(), os.environ.get("COLUMNS")
+    os.chdir(folder)
+    os.environ["COLUMNS"] = "80"
+    try:
+        yield
+    finally:
+        os.chdir(kept)
+        os.environ.pop("COLUMNS")
+        if columns is not None:
+            os.environ["COLUMNS"] = columns
+
+
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.splitlines()[0])
+def test_commands_print_what_is_shown(block, tmp_path):
+    with clone(tmp_path):
+        assert session(block) == block
+
+
+def test_the_python_session_gives_what_is_shown(tmp_path):
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
+    sessions = [text for text in blocks("python") if ">>>" in text]
+    assert sessions
+    with clone(tmp_path):
+        for text in sessions:
+            runner.run(parser.get_doctest(text, {}, "README", str(README), 0))
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_layer_shown_is_the_example():
+    assert (ROOT / "examples" / "my_layer.py").read_text() in blocks("python")
+
+
+def test_the_make_targets_exist():
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    (block,) = blocks("sh")
+    for line in block.splitlines():
+        command = shlex.split(line, comments=True)
+        assert command[0] == "make"
+        done = subprocess.run(["make", "-n", *command[1:]], cwd=ROOT, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_files_that_are_linked_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
+        assert (ROOT / target).exists()
+
+
+def _write(folder):
+    with clone(folder):
+        text = FENCE.sub(
+            lambda m: f"```console\n{session(m[2])}```" if m[1] == "console" else m[0],
+            README.read_text(),
+        )
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        _write(Path(name))
+    sys.exit()
