@@ -15,13 +15,15 @@ from math import prod
 from typing import Any
 
 from .affine import Affine, AffineLayer, affine_layer, common_readouts
+from .errors import SizeError
 from .evaluate import Sizes, evaluate, shape_of
 from .layer import Layer, Signal
 from .poly import frac
 from .sparse import Sparse, SparseAlgebra
 from .tensor import Function, Input, Tensor, walk
-from .universe import Universe
+from .universe import Branched, Fork, Universe
 
+MOST_LETTERS = 1024
 Vector = dict[int, Any]
 Letter = dict[str, int]
 
@@ -74,9 +76,29 @@ class Automaton:
         """The shape of the output, the same for all layers."""
         return shape_of(self.layers[0].output.dims, self.sizes)
 
+    @cached_property
+    def _letters(self) -> list[Letter]:
+        out: list[Letter] = []
+        open_ones = self._signs("token")[::-1]
+        while open_ones:
+            letter = open_ones.pop()
+            try:
+                Branch(self, Universe(), letter).functions  # noqa: B018
+                out.append(letter)
+            except Fork as fork:
+                open_ones += [letter | {fork.question: sign} for sign in (-1, 1)]
+            if len(out) + len(open_ones) > MOST_LETTERS:
+                names = " and ".join(x.name for x in self.layers)
+                sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
+                raise SizeError(
+                    f"{names} at {sizes} branch in more than {MOST_LETTERS} ways a token (relu, "
+                    "elu, max, abs of each entry); take smaller sizes"
+                )
+        return out
+
     def letters(self) -> list[Letter]:
-        """The branches of a token's domain: a unit-norm vector of size 1 is +1 or -1."""
-        return self._signs("token")
+        """The branches of a token: a unit vector of size 1 is +1 or -1, relu is x or 0."""
+        return self._letters
 
     def signs(self) -> list[Letter]:
         """The same for constants: a sign that stays through the sequence, so no letter."""
@@ -148,7 +170,8 @@ class Branch:
         """The exact value of every function node, in generators."""
         roots = [root for part in self.automaton.parts for root in roots_of(part)]
         nodes = [n for n in walk(*roots) if isinstance(n, Function)]
-        algebra = SparseAlgebra(self.universe, self.automaton.sizes)
+        scalars = Branched(self.universe, self.letter)
+        algebra = SparseAlgebra(scalars, self.automaton.sizes)
         return dict(zip(nodes, evaluate(nodes, self.symbols, algebra), strict=True))
 
     @cached_property

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .affine import affine_layer
+from .affine import affine_layer, as_ratio
 from .errors import DomainError, LanguageError
 from .evaluate import evaluate
 from .forms import (
@@ -68,6 +68,7 @@ class StateSpace:
     free_output: Form | None
     reads_old: bool
     notes: tuple[str, ...]
+    denominator: StateSpace | None = None
 
     @property
     def u(self) -> Signal | None:
@@ -131,7 +132,12 @@ def derive(layer: Layer, carried: str | None = None) -> StateSpace:
     LanguageError
         `carried` is not a token signal of the layer.
     """
-    affine_layer(layer)
+    if affine_layer(layer).denominator is not None:
+        top, bottom = as_ratio(layer.output, frozenset(layer.step), layer.name)
+        assert bottom is not None
+        numerator = derive(replace(layer, output=top), carried)
+        denominator = derive(replace(layer, output=bottom), numerator.carried)
+        return replace(numerator, layer=layer, denominator=denominator)
     inputs = signal_forms(layer)
     states = tuple(layer.of_kind("state"))
     atoms = {s.name: signal_atom(s) for s in states}

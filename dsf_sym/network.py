@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .assemble import compose, hadamard, transposed
-from .notation import Compose, Diag, Identity, Node, Ones, Trace, Transpose, shape
+from .glyphs import GREEK
+from .notation import Compose, Diag, Identity, Node, Ones, Symbol, Trace, Transpose, shape
 from .terms import Atom, Factor
 
 Edge = tuple[int, int, Node]
@@ -34,7 +35,9 @@ class _Graph:
         return hadamard([(v, (0,)) for v in self.vectors.get(label, [])], size, ())
 
     def replace(self, old: list[Edge], new: Edge) -> None:
-        self.edges = [e for e in self.edges if e not in old] + [new]
+        for edge in old:
+            self.edges.remove(edge)
+        self.edges.append(new)
 
 
 def network(
@@ -52,6 +55,8 @@ def network(
     """
     sizes = dict(dims)
     sizes.update((x, d) for atom, ls in factors for x, d in zip(ls, atom.dims, strict=True))
+    if row is None and len(factors) == 1 and len(set(factors[0][1])) == 1 < len(factors[0][1]):
+        return Trace(read(factors[0][0])) if len(factors[0][1]) == 2 else None
     graph = _Graph({}, [], sizes)
     diagonal = False
     for atom, labels in factors:
@@ -100,8 +105,16 @@ def _scalar(graph: _Graph) -> Node | None:
     if graph.edges or len(left) != 1:
         return None
     vectors, size = graph.vectors[left[0]], (graph.dims[left[0]],)
-    first, *rest = vectors if len(vectors) > 1 else [Ones(size, ()), *vectors]
-    return compose(transposed(first), hadamard([(v, (0,)) for v in rest], size, ()))
+    if len(vectors) == 1:
+        return compose(Ones((), size), vectors[0])
+    # k^T (alpha ⊙ q): gates, which have Greek names, stand between keys and queries.
+    at = next((i for i, v in enumerate(vectors) if _is_letter(v)), 0)
+    rest = vectors[:at] + vectors[at + 1 :]
+    return compose(transposed(vectors[at]), hadamard([(v, (0,)) for v in rest], size, ()))
+
+
+def _is_letter(vector: Node) -> bool:
+    return isinstance(vector, Symbol) and vector.atom.name not in GREEK
 
 
 def _reduce(graph: _Graph, summed: list[int]) -> Node | None:

@@ -10,7 +10,7 @@ from functools import reduce
 from math import gcd
 
 from .slots import Axes
-from .terms import Atom, Factor, Form, Monomial, canonical
+from .terms import ONE, Atom, Factor, Form, Monomial, atom_form, canonical, substitute
 
 LEFT, RIGHT, BOTH = range(3)
 End = tuple[int, Atom, int]
@@ -28,6 +28,21 @@ class Term:
 def ordered(form: Form) -> list[tuple[Monomial, Fraction]]:
     """The terms of a form, those that hold a state first, then short ones."""
     return sorted(form.terms.items(), key=lambda mc: term_key(term_of(mc[1], list(mc[0]))))
+
+
+def with_tanh(form: Form) -> Form:
+    """The form in tanh(x) = 2 σ(2 x) - 1, of which the normal form knows only σ, where shorter."""
+    sigmoids = {a for m in form.terms for a, _ in m if a.name == "sigmoid" and a.arg is not None}
+    for atom in sorted(sigmoids):
+        assert atom.arg is not None
+        arg = atom.arg.times(Fraction(1, 2))
+        tanh = Atom(f"tanh{{{arg.key}}}", "function", "tanh", atom.dims, arg=arg)
+        ones = Form(atom.dims, {(): ONE})
+        sigmoid = (atom_form(tanh) + ones).times(Fraction(1, 2))
+        other = substitute(form, {atom: sigmoid})
+        if len(other.terms) < len(form.terms):
+            form = other
+    return form
 
 
 def term_of(c: Fraction, factors: list[Factor]) -> Term:
@@ -154,9 +169,9 @@ def ends_of(term: Term, rows: Axes, cols: Axes) -> set[End]:
             alone = sum(axes[0] in ls for _, ls in term.parts) == 1
             if len(labels) == 1 and (labels == axes or (diagonal and labels[0] in rows + cols)):
                 found.add((side, atom, 0))
-            elif len(set(labels)) == 2 and set(labels) == {*rows, *cols}:
+            elif len(labels) == 2 and len(cols) == 1 and set(labels) == {*rows, *cols}:
                 found.add((BOTH, atom, labels.index(rows[0])))
-            if len(set(labels)) == 2 and axes[0] in labels and alone:
+            if len(labels) == 2 and len(set(labels)) == 2 and axes[0] in labels and alone:
                 found.add((side, atom, labels.index(axes[0])))
     return found
 

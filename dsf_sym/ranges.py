@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 ZERO, ONE = Fraction(0), Fraction(1)
 _REAL = Interval()
+_NOT_NEGATIVE = Interval(low=ZERO, low_open=False)
 _NEEDS = {
     "log": (Interval(low=ZERO), "log needs a positive argument"),
-    "sqrt": (Interval(low=ZERO, low_open=False), "sqrt needs an argument that is not negative"),
+    "sqrt": (_NOT_NEGATIVE, "sqrt needs an argument that is not negative"),
 }
 
 
@@ -147,6 +148,13 @@ def _function(name: str, arg: Tensor, x: Interval) -> Interval:
         return Interval(-ONE, ONE)
     if name == "softplus":
         return Interval(low=ZERO)
+    if name == "elu":
+        low, low_open = (x.low, x.low_open) if x.low is not None and x.low >= 0 else (-ONE, True)
+        high, high_open = (x.high, x.high_open) if x.high is None or x.high > 0 else (ZERO, False)
+        return Interval(low, high, low_open, high_open)
+    if name == "relu":
+        floor = Interval(ZERO, ZERO, False, False)
+        return x if x.low is not None and x.low >= 0 else _hull([floor, x.meet(_NOT_NEGATIVE)])
     if name == "sqrt":
         ends = Interval(
             _root(x.low),

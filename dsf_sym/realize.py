@@ -52,6 +52,10 @@ class _SymPy:
             return 1 / (1 + s.exp(-x))
         if name == "softplus":
             return s.log(1 + s.exp(x))
+        if name == "relu":
+            return s.Max(x, 0)
+        if name == "elu":
+            return s.Max(x, 0) + s.exp(s.Min(x, 0)) - 1
         return {"exp": s.exp, "log": s.log, "sqrt": s.sqrt, "tanh": s.tanh}[name](x)
 
 

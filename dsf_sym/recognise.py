@@ -45,6 +45,7 @@ from .products import (
     stripped,
     term_key,
     term_of,
+    with_tanh,
     without,
 )
 from .slots import Axes, Slot, slots
@@ -53,11 +54,9 @@ from .terms import (
     Atom,
     Form,
     Monomial,
-    atom_form,
     canonical,
     contract,
     normalise,
-    substitute,
 )
 
 
@@ -67,26 +66,15 @@ def recognise(form: Form, rows: int, *, entrywise: bool = False) -> Node:
     The tree expands to the form: where no notation is known, or what was read does not expand back,
     it is `Entries`. entrywise: the form is the argument of a function of every entry.
     """
-    axes = tuple(range(len(form.dims)))
-    reader = _Reader(dict(enumerate(form.dims)), entrywise)
-    terms = [term_of(c, list(m)) for m, c in _with_tanh(form).terms.items()]
-    node = reader.read(terms, axes[:rows], axes[rows:])
+    node = _read(form, rows, entrywise)
     return node if expand(node) == form else Entries(form, rows)
 
 
-def _with_tanh(form: Form) -> Form:
-    """The form in tanh(x) = 2 σ(2 x) - 1, of which the normal form knows only σ, where shorter."""
-    sigmoids = {a for m in form.terms for a, _ in m if a.name == "sigmoid" and a.arg is not None}
-    for atom in sorted(sigmoids):
-        assert atom.arg is not None
-        arg = atom.arg.times(Fraction(1, 2))
-        tanh = Atom(f"tanh{{{arg.key}}}", "function", "tanh", atom.dims, arg=arg)
-        ones = Form(atom.dims, {(): ONE})
-        sigmoid = (atom_form(tanh) + ones).times(Fraction(1, 2))
-        other = substitute(form, {atom: sigmoid})
-        if len(other.terms) < len(form.terms):
-            form = other
-    return form
+def _read(form: Form, rows: int, entrywise: bool) -> Node:
+    axes = tuple(range(len(form.dims)))
+    reader = _Reader(dict(enumerate(form.dims)), entrywise)
+    terms = [term_of(c, list(m)) for m, c in with_tanh(form).terms.items()]
+    return reader.read(terms, axes[:rows], axes[rows:])
 
 
 @dataclass
@@ -226,12 +214,12 @@ class _Reader:
         if not any(len(poly) > 1 and len(here) > 1 for poly, here in merged.items()):
             return None
         found = []
-        for poly, here in merged.items():
-            scale = list(poly)
+        for shared, here in merged.items():
+            scale, group = list(shared), here
             if len(here) == 1:
-                scale = [Term(t.c * here[0].c, t.scalars, ()) for t in poly]
-                here = [Term(ONE, here[0].scalars, here[0].parts)]
-            found.append(times([self.read(scale, (), ())], self.read(here, rows, cols)))
+                scale = [Term(t.c * here[0].c, t.scalars, ()) for t in shared]
+                group = [Term(ONE, here[0].scalars, here[0].parts)]
+            found.append(times([self.read(scale, (), ())], self.read(group, rows, cols)))
         return add(found)
 
     def classes(self, terms: list[Term], rows: Axes, cols: Axes) -> Node:

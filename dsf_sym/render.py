@@ -110,7 +110,9 @@ class _Printer:
         match node:
             case Number(value=value):
                 shown = g.number(abs(value))
-                return (g.minus + shown, SUM) if value < 0 else (shown, ATOM)
+                # On its own a fraction needs no parentheses.
+                shown, level = (shown[1:-1], KRON) if shown[0] == "(" else (shown, ATOM)
+                return (g.minus + shown, SUM) if value < 0 else (shown, level)
             case Symbol(atom=atom):
                 return self.symbol(atom)
             case Zero():
@@ -233,7 +235,12 @@ class _Printer:
             case (Transpose(arg=Symbol() as left), Symbol() as right) if self.dots:
                 pair = self.tight(left, ATOM) + self.g.dot + self.tight(right, ATOM)
                 return f"({pair})", ATOM
-        return self.juxtaposed([self.tight(f, PRODUCT) for f in factors]), PRODUCT
+        shown = []
+        for factor, run in itertools.groupby(factors):
+            one, count = self.tight(factor, PRODUCT), len(list(run))
+            square = isinstance(factor, Symbol) and len(set(shape(factor))) == 1
+            shown += [self.g.power(one, count)] if square and count > 1 else [one] * count
+        return self.juxtaposed(shown), PRODUCT
 
     def norm(self, square: Node, exponent: int) -> Shown:
         assert isinstance(square, Compose)

@@ -237,7 +237,7 @@ def verdict_latex(verdict: Verdict) -> str:
             weights = _assignments(shaped(verdict, verdict.witness.constants))
             rows.append(rf"&&& {_roman('weights:')}\ {weights}")
         last = verdict.witness.length - 1
-        left, right = (_latex_value(list(y)) for y in verdict.witness.outputs)
+        left, right = (_latex_value([_exact(x) for x in y]) for y in verdict.witness.outputs)
         rows.append(rf"&&& y_{{{last}}} = {left} \neq {right}")
     elif verdict.proof:
         rows.append(rf"&&& {_roman(verdict.proof)}")
@@ -251,10 +251,14 @@ def _roman(text: str) -> str:
 
 
 def _assignments(values: Mapping[str, Nested]) -> str:
-    return r",\ ".join(
-        rf"\mathit{{{name.replace('_', chr(92) + '_')}}} = {_latex_value(value)}"
-        for name, value in values.items()
-    )
+    from .glyphs import Latex, pieces
+
+    glyphs, shown = Latex(), []
+    for name, value in values.items():
+        letter, marks = pieces(name)
+        symbol = glyphs.subscript(glyphs.letter(letter), [glyphs.letter(m) for m in marks])
+        shown.append(f"{symbol} = {_latex_value(value)}")
+    return r",\ ".join(shown)
 
 
 def _latex_value(value: Nested) -> str:

@@ -32,6 +32,8 @@ class Rationals:
         """The exact value, or Irrational."""
         if name == "inverse":
             return 1 / x
+        if name == "relu" or (name == "elu" and x >= 0):
+            return max(x, Fraction(0))
         if name == "sqrt":
             top, bottom = isqrt(x.numerator), isqrt(x.denominator)
             if top**2 == x.numerator and bottom**2 == x.denominator:
@@ -99,6 +101,10 @@ class Balls:
             from mpmath import iv
 
             return getattr(iv, name)(x)
+        if name == "relu":
+            return self._relu(x)
+        if name == "elu":
+            return self._relu(x) + self.function("exp", -self._relu(-x)) - one
         if name == "sigmoid":
             return one / (one + self.function("exp", -x))
         if name == "softplus":
@@ -107,6 +113,13 @@ class Balls:
             e = self.function("exp", x + x)
             return one - (one + one) / (e + one)
         raise AssertionError(name)
+
+    def _relu(self, x: Any) -> Any:
+        if self.fast:
+            return x.max(0)
+        from mpmath import iv
+
+        return iv.mpf([max(x.a, 0), max(x.b, 0)])
 
     def differ(self, x: Any, y: Any) -> bool:
         """Whether the two intervals do not meet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,10 @@ def sheet(layer: Layer) -> Sheet:
 
 def _equations(space: StateSpace) -> str:
     """What Λ, B, C, D multiply."""
+    if space.denominator is not None:
+        return f"{_equations(replace(space, denominator=None))} over the same of C', D'".replace(
+            "y_i = ", "y_i = N_i / N'_i, N_i = "
+        )
     new = "Λ_i h_{i-1} + B_i u_i" + " + b_i" * any(space.free.values())
     if space.C is not None:
         return f"h_i = {new}, y_i = C_i h_i + D_i u_i{' + d_i' if space.free_output else ''}"
@@ -125,18 +129,21 @@ def form_rows(space: StateSpace, style: Style) -> list[tuple[str, str]]:
             rows.append((label("B", s.name), render_operator(space.B[s.name], n, style)))
         if space.free[s.name]:
             rows.append((label("b", s.name), render_form(space.free[s.name], style)))
-    new = space.C is not None and space.D is not None
-    readouts, skip = (space.C, space.D) if new else (space.R, space.E)
-    rest = space.free_output if new else space.free_old
-    assert readouts is not None and skip is not None
-    for s in space.states:
-        if s.name in readouts or not several:
-            part = readouts.get(s.name)
-            shown = "0" if part is None else render_operator(part, y, style)
-            rows.append((label("C" if new else "R", s.name), shown))
-    rows.append((label("D" if new else "E"), render_operator(skip, y, style)))
-    if rest:
-        rows.append((label("d" if new else "e"), render_form(rest, style)))
+    for part, mark in ((space, ""), (space.denominator, "'")):
+        if part is None:
+            continue
+        new = part.C is not None and part.D is not None
+        readouts, skip = (part.C, part.D) if new else (part.R, part.E)
+        rest = part.free_output if new else part.free_old
+        assert readouts is not None and skip is not None
+        for s in space.states:
+            if s.name in readouts or not several:
+                form = readouts.get(s.name)
+                shown = "0" if form is None else render_operator(form, y, style)
+                rows.append((label(("C" if new else "R") + mark, s.name), shown))
+        rows.append((label(("D" if new else "E") + mark), render_operator(skip, y, style)))
+        if rest:
+            rows.append((label(("d" if new else "e") + mark), render_form(rest, style)))
     return rows
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
 LABELS = "abcdefghijklmnopqrstuvwxyz"
-FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "inverse")
+FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "relu", "elu", "inverse")
 
 Dims = tuple[str, ...]
 
@@ -88,6 +88,9 @@ class Tensor:
         for _ in range(abs(power)):
             out = multiply(out, self)
         return out if power >= 0 else divide(Number(Fraction(1)), out)
+
+    def __abs__(self) -> Tensor:
+        return 2 * relu(self) - self
 
     def __bool__(self) -> bool:
         raise LanguageError(
@@ -420,6 +423,22 @@ def softplus(x: object) -> Tensor:
 def sqrt(x: object) -> Tensor:
     """The square root of every entry, which must not be negative."""
     return apply("sqrt", x)
+
+
+def relu(x: object) -> Tensor:
+    """`max(x, 0)`."""
+    return apply("relu", x)
+
+
+def elu(x: object) -> Tensor:
+    """`x` where it is positive, else `exp(x) - 1`."""
+    return apply("elu", x)
+
+
+def maximum(a: object, b: object) -> Tensor:
+    """The larger of two tensors of one shape, entry by entry."""
+    a, b = lift(a), lift(b)
+    return b + relu(a - b)
 
 
 # --- reading ---------------------------------------------------------------------------------------

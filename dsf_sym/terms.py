@@ -225,6 +225,10 @@ def function_form(name: str, arg: Form) -> Form:
         return _ones(arg.dims) - function_form("sigmoid", arg.times(-ONE))
     if name == "softplus" and _negative(arg):
         return function_form("softplus", arg.times(-ONE)) + arg
+    if name == "relu" and arg.terms:
+        c = min(arg.terms.items())[1]
+        unit = _opaque("relu", arg.times(1 / c))
+        return unit.times(c) if c > 0 else unit.times(-c) + arg
     if name == "exp":
         return _exp(arg)
     if name == "inverse":

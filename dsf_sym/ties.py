@@ -26,11 +26,14 @@ _UNARY: dict[str, Callable[[object], t.Tensor]] = {
     "tanh": t.tanh,
     "softplus": t.softplus,
     "sqrt": t.sqrt,
+    "relu": t.relu,
+    "elu": t.elu,
     "diag": t.diag,
     "sum": t.sum,
 }
 _BINARY: dict[str, Callable[[object, object], t.Tensor]] = {"outer": t.outer, "scale": t.scale}
 LONGEST = 2000
+HIGHEST = 200
 
 
 def parse_tie(source: str, names: Mapping[str, t.Tensor], *, call: str) -> t.Tensor:
@@ -111,6 +114,8 @@ class _Reader:
         token = self.tokens[self.at][0]
         if not token.isdigit() or len(token) > 2:
             raise self.error("a power is a whole number below 100")
+        if _degree(base) * int(token) > HIGHEST:
+            raise self.error(f"powers of powers come to {HIGHEST} at most")
         self.at += 1
         return base ** (sign * int(token))
 
@@ -160,6 +165,17 @@ class _Reader:
     def close(self) -> None:
         if not self.take(")"):
             raise self.error('")" was expected here')
+
+
+def _degree(x: t.Tensor) -> int:
+    """The number of factors when every product below is written out; long numbers count more."""
+    degree: dict[t.Tensor, int] = {}
+    for node in t.walk(x):
+        below = [degree[child] for child in node.children]
+        if isinstance(node, t.Number):
+            below = [1 + (node.value.numerator * node.value.denominator).bit_length() // 64]
+        degree[node] = sum(below) if isinstance(node, t.Product) else max(below, default=1)
+    return degree[x]
 
 
 def _list(names: Mapping[str, t.Tensor]) -> str:

@@ -15,7 +15,7 @@ from .poly import ONE, Frac, Monomial, Poly, constant, frac, variable
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 PRIME = (1 << 61) - 1
 
@@ -33,6 +33,45 @@ class Variable:
     positive: bool
     square: Poly | None = None
     exponent: Frac | None = None
+
+
+class Fork(Exception):
+    """The sign of an argument of relu that a letter has yet to choose."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(question)
+        self.question = question
+
+
+@dataclass(frozen=True)
+class Branched:
+    """The scalars of a universe on one letter, which says the sign of every argument of relu."""
+
+    universe: Universe
+    letter: Mapping[str, int]
+
+    def number(self, value: Fraction) -> Frac:
+        """A rational number as a scalar."""
+        return self.universe.number(value)
+
+    def is_zero(self, x: Frac) -> bool:
+        """Whether x vanishes identically."""
+        return self.universe.is_zero(x)
+
+    def function(self, name: str, x: Frac) -> Frac:
+        """A scalar function in terms of generators; Fork where a sign is missing."""
+        if name == "elu":
+            positive = self.function("relu", x)
+            return positive + self.universe.exp(x - positive) - frac(1)
+        if name != "relu":
+            return self.universe.function(name, x)
+        side = self.universe.side(x)
+        if isinstance(side, int):
+            return x if side > 0 else frac(0)
+        question, orientation = side
+        if question not in self.letter:
+            raise Fork(question)
+        return x if self.letter[question] * orientation > 0 else frac(0)
 
 
 @dataclass
@@ -98,6 +137,19 @@ class Universe:
             e = self.exp(x + x)
             return (e - one) * (e + one).inverse()
         raise AssertionError(name)
+
+    def side(self, x: Frac) -> tuple[str, int] | int:
+        """Where relu has to know the sign of x: the name of the question, and x's orientation to it.
+
+        Just the sign where the signs of coefficients and variables tell it.
+        """
+        square = x.num if x.den.is_one() else x.num * x.den
+        if not square or self._positive(square):
+            return 1
+        if self._positive(-square):
+            return -1
+        lead = Fraction(min(square.terms.items())[1])
+        return f"sign of {square.scale(1 / lead).show(self.name)}", 1 if lead > 0 else -1
 
     # Functions.
 

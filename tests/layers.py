@@ -236,7 +236,8 @@ PAIRS = {
     "generators": (sigmoid_gate, sigmoid_gate_other),
     "roots": (root_gate, root_gate_other),
     "unit norm": (unit_delta, unit_delta_normalised),
-    "rational witness": (gla, scalar_gated),
+    "a bridge": (gla, scalar_gated),
+    "rational witness": (gated_delta, scalar_gated),
     "ball witness": (exp_gate, exp_gate_plain),
     "two letters": (after_minus, nothing),
 }

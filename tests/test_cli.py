@@ -186,11 +186,11 @@ def test_help_names_every_command(dsf):
     for name in COMMANDS:
         assert f"  {name} " in out
         code, text, _ = dsf(name, "--help")
-        assert code == 0 and text.startswith(f"Usage: dsf {name}")
+        assert code == 0 and text.startswith(f"Usage: dsf {name}") and "\\b" not in text
     assert dsf()[0] == 2
 
 
-@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("columns", [40, 200])
 def test_no_line_is_longer_than_the_terminal(dsf, capsys, monkeypatch, tmp_path, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     tie = "alpha = 1 / (1 + beta * beta + (beta + beta) * (beta + beta) + beta * beta * beta)"

@@ -64,6 +64,7 @@ def refused(capsys, monkeypatch):
         (("recheck", "nowhere.json"), "no such file"),
         (("new", "not-a-name"), "cannot name a layer"),
         (("new", "lambda"), "cannot name a layer"),
+        (("new", "layer"), "that the file imports"),
         (("new", "nowhere/fresh.py"), "cannot be written"),
     ],
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from dsf_sym.cli import run
+from dsf_sym.cli.app import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -77,6 +78,17 @@ def test_the_python_session_gives_what_is_shown(tmp_path):
 
 def test_the_layer_shown_is_the_example():
     assert (ROOT / "examples" / "my_layer.py").read_text() in blocks("python")
+
+
+def test_the_examples_of_the_help_run(tmp_path, capsys):
+    with clone(tmp_path):
+        run(["compare", "examples/my_layer.py", "gla", "--certificate", "proof.json"])
+        for name in COMMANDS:
+            capsys.readouterr()
+            run([name, "--help"])
+            example = re.search(r"^  Example: dsf (.*)$", capsys.readouterr().out, re.MULTILINE)
+            assert example, name
+            assert run(shlex.split(example[1])) in (0, 1), example[1]
 
 
 def test_the_make_targets_exist():

@@ -58,7 +58,7 @@ def by_python(source):
     """The value that Python gives, decimals taken as exact."""
     exact = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)", r"Fraction('\1')", source)
     exact = re.sub(r"\*\*(-?)Fraction\('(\d+)'\)", r"**\1\2", exact)
-    return eval(exact, {"Fraction": Fraction, **VALUES})
+    return eval(f"({exact})", {"Fraction": Fraction, **VALUES})
 
 
 @given(expressions)
@@ -247,6 +247,8 @@ def test_an_unknown_name_gets_the_nearest():
         "-" * 1500 + "a",
         "a * " + "-" * 1500 + "a",
         "a*" * 999 + "@",
+        "((a**99)**99)**99",
+        "((((2**99)**99)**99)**99)**99",
     ],
 )
 def test_very_long_and_deeply_nested_text_is_refused(source):

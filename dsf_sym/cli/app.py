@@ -14,7 +14,7 @@ from ..errors import DsfError
 from .common import Ended, Session, fail
 from .terminal import error_text
 
-COMMANDS = ("check", "compare", "explain", "list", "minimal", "new", "recheck", "show")
+COMMANDS = ("bench", "check", "compare", "explain", "list", "minimal", "new", "recheck", "show")
 BAD_INPUT, INTERRUPTED, FAULT = 2, 130, 70
 
 EPILOG = """\b

@@ -47,7 +47,12 @@ class Against(click.Command):
         return super().parse_args(ctx, out)
 
 
-@click.command("check", cls=Against, short_help="Say what a layer is, and which others it equals.")
+@click.command(
+    "check",
+    cls=Against,
+    short_help="Say what a layer is, and which others it equals.",
+    epilog="Example: dsf check examples/my_layer.py --against gla deltanet",
+)
 @click.argument("layer", metavar="LAYER")
 @click.option(
     "--against",
@@ -61,12 +66,11 @@ class Against(click.Command):
 def command(
     layer: str, against: tuple[str, ...], sizes_text: str, timeout: float | None, as_json: bool
 ) -> None:
-    r"""Say what a layer is, and which others it equals.
+    """Say what a layer is, and which others it equals.
 
     Prints the state-space form of LAYER, usually a file, and compares it with every layer of the
     catalogue. Give LAYER before --against.
 
-    \b
     Exit code: 0 all decided, 2 bad input, 3 something is undecided.
     """
     sizes = read_sizes(sizes_text)

@@ -22,7 +22,11 @@ from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 
-@click.command("compare", short_help="Prove or refute that two layers are equal.")
+@click.command(
+    "compare",
+    short_help="Prove or refute that two layers are equal.",
+    epilog='Example: dsf compare gated_deltanet deltanet --given "alpha = 1"',
+)
 @click.argument("a")
 @click.argument("b")
 @click.option(
@@ -49,12 +53,11 @@ def command(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    r"""Prove or refute that two layers are equal.
+    """Prove or refute that two layers are equal.
 
     Equal means: the same output for all tokens, weights and lengths. A and B are layers: names
     from `dsf list`, files, or FILE:NAME.
 
-    \b
     Exit code: 0 proved, 1 refuted, 2 bad input, 3 undecided, 4 conditional.
     """
     sizes = read_sizes(sizes_text)

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 UNDECIDED = 3
 
 
-@click.command("explain", short_help="Say which term makes two layers differ, and what removes it.")
+@click.command(
+    "explain",
+    short_help="Say which term makes two layers differ, and what removes it.",
+    epilog="Example: dsf explain gated_deltanet deltanet",
+)
 @click.argument("a")
 @click.argument("b")
 @click.option(
@@ -45,9 +49,8 @@ def command(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    r"""Say which term makes two layers differ, at which lag, and what ties would remove it.
+    """Say which term makes two layers differ, at which lag, and what ties would remove it.
 
-    \b
     Exit code: 0 explained or equal, 2 bad input, 3 undecided.
     """
     sizes = read_sizes(sizes_text)

@@ -8,7 +8,11 @@ from .common import emit_json, json_option
 from .terminal import width
 
 
-@click.command("list", short_help="List the layers of the catalogue.")
+@click.command(
+    "list",
+    short_help="List the layers of the catalogue.",
+    epilog="Example: dsf list",
+)
 @json_option
 def command(as_json: bool) -> None:
     """List the layers of the catalogue."""

@@ -27,7 +27,11 @@ UNDECIDED = 3
 CLASS = "steps affine in a real state, their coefficients functions of the current token"
 
 
-@click.command("minimal", short_help="Find the smallest state that could do the same.")
+@click.command(
+    "minimal",
+    short_help="Find the smallest state that could do the same.",
+    epilog="Example: dsf minimal gla --sizes n=3,d=2",
+)
 @click.argument("layer", metavar="LAYER")
 @sizes_option
 @click.option(
@@ -41,11 +45,10 @@ CLASS = "steps affine in a real state, their coefficients functions of the curre
 def command(
     layer: str, sizes_text: str, certificate: Path | None, timeout: float | None, as_json: bool
 ) -> None:
-    r"""Find the smallest state that could do the same.
+    """Find the smallest state that could do the same.
 
     The number is the least over all affine steps with the same output, for generic weights.
 
-    \b
     Exit code: 0 proved, 2 bad input, 3 undecided.
     """
     sizes = read_sizes(sizes_text)

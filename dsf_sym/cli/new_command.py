@@ -11,6 +11,7 @@ from ..errors import DsfError
 from .common import command_line, emit_json, json_option, require_writable
 from .terminal import width
 
+IMPORTED = ("Gate", "State", "Vec", "layer", "outer")
 TEMPLATE = '''\
 # ruff: noqa: F821
 """{name}: say what the layer does and where it is from."""
@@ -28,7 +29,11 @@ def {name}(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gat
 '''
 
 
-@click.command("new", short_help="Write a layer file to start from.")
+@click.command(
+    "new",
+    short_help="Write a layer file to start from.",
+    epilog="Example: dsf new my_layer",
+)
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @json_option
@@ -41,8 +46,8 @@ def command(name: str, force: bool, as_json: bool) -> None:
     path = Path(name if name.endswith(".py") else f"{name}.py")
     if not path.stem.isidentifier() or keyword.iskeyword(path.stem):
         raise DsfError(f"{path.stem!r} cannot name a layer: take letters, digits and underscores")
-    if path.stem in TEMPLATE.format(name="_").replace(",", " ").replace(":", " ").split():
-        raise DsfError(f"{path.stem!r} is a word of the file itself; take another name")
+    if path.stem in IMPORTED:
+        raise DsfError(f"{path.stem!r} is a name that the file imports; take another one")
     require_writable(path, force=force)
     partial = path.with_name(f".{path.name}.partial")
     try:

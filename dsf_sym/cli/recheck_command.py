@@ -35,7 +35,11 @@ class Result:
     claim: dict[str, Any] = field(default_factory=dict)
 
 
-@click.command("recheck", short_help="Verify certificates with independent checkers.")
+@click.command(
+    "recheck",
+    short_help="Verify certificates with independent checkers.",
+    epilog="Example: dsf recheck proof.json --layer examples/my_layer.py",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--layer",
@@ -49,13 +53,12 @@ class Result:
 def command(
     files: tuple[str, ...], references: tuple[str, ...], timeout: float | None, as_json: bool
 ) -> None:
-    r"""Verify certificates with independent checkers.
+    """Verify certificates with independent checkers.
 
     The claim is checked anew from the definitions that the certificate carries. They are also
     compared with those of the catalogue, and of the layers given by --layer: a certificate about
     another definition is rejected. No file that a certificate names is run.
 
-    \b
     Exit code: 0 all accepted, 1 one is rejected, 2 one cannot be read, 3 out of time.
     """
     named = {layer.name: layer for layer in map(find_layer, references)}

@@ -8,7 +8,11 @@ from .common import emit_json, find_layer, json_option
 from .terminal import width
 
 
-@click.command("show", short_help="Show a layer: signals, state-space form, structure, costs.")
+@click.command(
+    "show",
+    short_help="Show a layer: signals, state-space form, structure, costs.",
+    epilog="Example: dsf show gla --latex",
+)
 @click.argument("layer", metavar="LAYER")
 @click.option("--latex", is_flag=True, help="Print the state-space form as LaTeX, and no more.")
 @json_option
