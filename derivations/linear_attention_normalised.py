@@ -7,7 +7,7 @@ A. Katharopoulos, A. Vyas, N. Pappas, F. Fleuret. Transformers are RNNs: Fast Au
 Transformers with Linear Attention. ICML 2020.
 """
 
-from dsf_sym import State, Vec, elu, layer, outer
+from dsf_sym import State, Vec, elu, exp, layer, outer, relu
 
 BIBTEX = r"""
 @inproceedings{katharopoulos2020transformers,
@@ -28,3 +28,13 @@ def linear_attention_normalised(
     S = S + outer(phi_k, v)
     z = z + phi_k
     return S, z, (phi_q @ S) / (phi_q @ z)
+
+
+@linear_attention_normalised.also_written_in("values first, φ by its two branches")
+def linear_attention_normalised(
+    S: State["d", "n"], z: State["n"], q: Vec["n"], k: Vec["n"], v: Vec["d"]
+):
+    """φ(x) = max(x, 0) + e^{min(x, 0)}, with min(x, 0) = -max(-x, 0)."""
+    phi_q, phi_k = relu(q) + exp(-relu(-q)), relu(k) + exp(-relu(-k))
+    S, z = S + outer(v, phi_k), z + phi_k
+    return S, z, (S @ phi_q) / (z @ phi_q)

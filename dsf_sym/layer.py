@@ -53,7 +53,7 @@ class Layer:
     start: the constant each state starts from; a state that is absent starts at zero.
     carried: the signal taken as the input u, or None to find it.
     names: what the paper calls each signal. ties: the `given` that made this layer from another.
-    matrices: the double entry, Λ, B, C, D as a source prints them.
+    matrices, others: the double entry, Λ, B, C, D or a whole step as a source prints it.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Layer:
     ties: tuple[str, ...] = ()
     source: str = ""
     matrices: tuple[Matrices, ...] = ()
+    others: tuple[tuple[str, Layer], ...] = ()
 
     def __getitem__(self, name: str) -> Input:
         return self.signal(name).tensor
@@ -200,6 +201,7 @@ class Layer:
             carried=None if self.carried in fitted else self.carried,
             ties=self.ties + shown,
             matrices=() if self.input_name in fitted else printed,
+            others=(),
         )
         validate(tied)
         return tied
@@ -260,6 +262,22 @@ class Layer:
             axes = (states[0].dims, self.signal(u).dims, self.output.dims)
             made = read_matrices(build, inputs, call=call, source=source, axes=axes)
             return replace(self, matrices=(*self.matrices, made))
+
+        return add
+
+    def also_written_in(self, source: str) -> Callable[[Callable[..., Any]], Layer]:
+        """The layer with a second step, as `source` writes it, under the decorated function.
+
+        The double entry of a layer that has no one Λ, B, C, D: the tests prove the two steps equal.
+        The function has the layer's name, and signals of the same names and shapes.
+        """
+
+        def add(step: Callable[..., Any]) -> Layer:
+            if step.__name__ != self.name:
+                call = f"{self.name}, as written in {source}"
+                raise LanguageError(f"{call}: name the function {self.name}, not {step.__name__}")
+            other = _trace(step, self.title, self.cite, self.carried, {}, {})
+            return replace(self, others=(*self.others, (source, other)))
 
         return add
 

@@ -107,6 +107,7 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     certificate = tmp_path / "c.json"
     asked = {
+        "bench": ("symbolic", "--largest", "5", "--limit", "1"),
         "compare": ("gla", "retnet", "--certificate", certificate),
         "check": (MY_LAYER,),
         "explain": ("gated_deltanet", "deltanet"),

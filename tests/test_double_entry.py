@@ -6,6 +6,7 @@ import pytest
 
 from dsf_sym import Const, Gate, Scalar, State, Vec, diag, einsum, eye, layer, ones, outer
 from dsf_sym.catalogue import catalogue
+from dsf_sym.decide import compare
 from dsf_sym.double_entry import check_matrices
 from dsf_sym.errors import LanguageError, ShapeError
 
@@ -13,7 +14,23 @@ CATALOGUE = catalogue()
 SYMBOLS = {"Lam": "Λ", "B": "B", "C": "C", "D": "D"}
 
 
-@pytest.fixture(params=CATALOGUE, name="entry")
+PRINTED = [name for name, made in CATALOGUE.items() if made.matrices]
+WRITTEN = [name for name, made in CATALOGUE.items() if made.others]
+
+
+def test_every_layer_of_the_catalogue_has_a_double_entry():
+    assert set(PRINTED) | set(WRITTEN) == set(CATALOGUE) and PRINTED and WRITTEN
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_second_step_is_proved_equal_and_a_wrong_one_refuted(name):
+    made = CATALOGUE[name]
+    for _, other in made.others:
+        assert compare(made, other).status == "proved"
+        assert compare(made, replace(other, output=2 * other.output)).status == "refuted"
+
+
+@pytest.fixture(params=PRINTED, name="entry")
 def each_of_the_catalogue(request):
     return CATALOGUE[request.param]
 

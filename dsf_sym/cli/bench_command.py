@@ -12,7 +12,7 @@ from .common import emit_json, json_option
 @click.command(
     "bench",
     short_help="Measure how the search grows, beside unrolling.",
-    epilog="Example: dsf bench symbolic --largest 257 --limit 20",
+    epilog="Example: dsf bench symbolic --largest 17 --limit 1",
 )
 @click.argument("what", type=click.Choice(["symbolic"]))
 @click.option(

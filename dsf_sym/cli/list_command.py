@@ -27,13 +27,7 @@ def command(as_json: bool) -> None:
     from ..report import wrap
 
     name = max(map(len, layers), default=0)
-    title = max((len(layer.title) for layer in layers.values()), default=0)
     for layer in layers.values():
-        first = f"{layer.name:<{name}}  "
-        lines = wrap(f"{layer.title:<{title}}  {layer.cite}".rstrip(), width(), first=first)
-        if len(first) + title + 2 + len(layer.cite) > width():
-            lines = wrap(layer.title, width(), first=first)
-            lines += wrap(layer.cite, width(), first=" " * len(first))
-        else:
-            lines = [f"{first}{layer.title:<{title}}  {layer.cite}".rstrip()]
+        given = f", given {'; '.join(layer.ties)}" if layer.ties else ""
+        lines = wrap(f"{layer.title}{given}", width(), first=f"{layer.name:<{name}}  ")
         click.echo("\n".join(lines))
