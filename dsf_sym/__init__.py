@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .check import check
     from .checkers import recheck
     from .costs import costs
+    from .contain import contains
     from .decide import compare
     from .derive import derive
     from .explain import explain
@@ -45,6 +46,7 @@ _VERBS = {
     "catalogue": "catalogue",
     "check": "check",
     "compare": "decide",
+    "contains": "contain",
     "costs": "costs",
     "derive": "derive",
     "explain": "explain",
@@ -88,6 +90,7 @@ __all__ = [
     "check",
     "compare",
     "concat",
+    "contains",
     "costs",
     "derive",
     "diag",

@@ -15,6 +15,7 @@ from math import prod
 from typing import Any
 
 from .affine import Affine, AffineLayer, affine_layer, common_readouts
+from .domains import POSITIVE
 from .errors import SizeError
 from .evaluate import Sizes, evaluate, shape_of
 from .layer import Layer, Signal
@@ -124,7 +125,7 @@ class Automaton:
             elif s.domain.unit:
                 out[s.name] = _on_sphere(universe, s, shape[0])
             else:
-                positive = s.domain.interval.low is not None and s.domain.interval.low >= 0
+                positive = s.domain.interval.within(POSITIVE.interval)
                 entries = {
                     i: universe.entry(
                         entry_name(s.name, i), constant=s.kind == "constant", positive=positive

@@ -76,11 +76,10 @@ def layers_of(data: Mapping[str, Any]) -> list[Layer]:
                 f"the definition of {layer.name} has hash {layer.hash[:12]}, the certificate was "
                 f"made for {str(wanted)[:12]}: the definition or the hash was changed"
             )
-    _agree(layers)
     return layers
 
 
-def _agree(layers: list[Layer]) -> None:
+def require_common_signals(layers: list[Layer]) -> None:
     """Refuse definitions that mean different things by one signal: a claim would hide it."""
     known: dict[str, Signal] = {}
     for layer in layers:

@@ -31,14 +31,15 @@ class StateMap:
 
 def find_intertwiner(a: Layer, b: Layer) -> tuple[StateMap, ...] | None:
     """A map from the states of `a` to those of `b` that passes `mismatch`, or None."""
-    for candidate in _candidates(a, b):
+    for candidate in candidate_maps(a, b):
         scaled = _rescale(a, b, candidate)
         if mismatch(a, b, scaled) is None:
             return scaled
     return None
 
 
-def _candidates(a: Layer, b: Layer) -> Iterator[tuple[StateMap, ...]]:
+def candidate_maps(a: Layer, b: Layer) -> Iterator[tuple[StateMap, ...]]:
+    """Every way to give each state of `b` a state of `a` with its axes permuted."""
     sources, targets = a.of_kind("state"), b.of_kind("state")
     if len(sources) != len(targets):
         return
@@ -77,10 +78,11 @@ def _rescale(a: Layer, b: Layer, maps: tuple[StateMap, ...]) -> tuple[StateMap, 
 def mapped_states(a: Layer, b: Layer, maps: tuple[StateMap, ...]) -> dict[str, Form]:
     """The states of `b` as forms in the states of `a`."""
     own = step_form(a).states
-    return {m.target: _image(own[m.source], m, b) for m in maps}
+    return {m.target: image(own[m.source], m, b) for m in maps}
 
 
-def _image(x: Form, m: StateMap, b: Layer) -> Form:
+def image(x: Form, m: StateMap, b: Layer) -> Form:
+    """A form of the source's shape under one map."""
     return contract_axes(x, m.spec, b.signal(m.target).dims).times(m.scale)
 
 
@@ -91,9 +93,9 @@ def mismatch(a: Layer, b: Layer, maps: tuple[StateMap, ...]) -> str | None:
     if {m.target for m in maps} != set(b.step) or {m.source for m in maps} != set(a.step):
         return "T does not map every state"
     for m in maps:
-        if right.new[m.target] != _image(left.new[m.source], m, b):
+        if right.new[m.target] != image(left.new[m.source], m, b):
             return f"f'(T h, s) = T f(h, s) fails for the state {m.target}"
-        if right.start[m.target] != _image(left.start[m.source], m, b):
+        if right.start[m.target] != image(left.start[m.source], m, b):
             return f"T h_-1 = h'_-1 fails for the state {m.target}"
     if left.output != right.output:
         return "r'(T h, s) = r(h, s) fails"

@@ -189,7 +189,11 @@ class Layer:
         roots = rebuild([*self.step.values(), self.output], fitted)
         printed = tuple(m.given(fitted) for m in self.matrices)
         used = {n.name for n in walk(*roots) if isinstance(n, Input)}
-        kept = [s for s in self.signals if s.name not in fitted or s.name in used]
+        kept = [
+            known.get(s.name, s) if s.name in fitted else s
+            for s in self.signals
+            if s.name not in fitted or s.name in used
+        ]
         have = {s.name for s in kept}
         kept += [s for s in known.values() if s.name in used and s.name not in have]
         tied = replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -46,12 +47,18 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
     claim = _claim(data)
     own = [layers[name] for name in claim["layers"]]
     hashes = list(data.get("hashes", []))
-    if len(own) == 2:
+    if data.get("kind") == "obstruction":
+        if claim["sense"] != "contains":
+            raise Rejected("an obstruction refutes containment; the claim has another sense")
+    elif len(own) == 2:
         try:
             both = pair(own[0], own[1], [str(tie) for tie in claim["given"]])
         except DsfError as error:
             raise Rejected(f"the ties of the claim do not fit its layers: {error}") from None
         question = both.question
+        maps = all(str(tie).startswith(f"{own[0].name}.") for tie in claim["given"])
+        if claim["sense"] == "contains" and maps and not question.domains:
+            question = replace(question, sense="contains")
         for what, said, true in (
             ("sense", claim["sense"], question.sense),
             ("ties", claim["bridges"], list(question.bridges)),

@@ -10,7 +10,7 @@ from .domains import Domain
 from .errors import DomainError, LanguageError, ShapeError, UnknownName
 from .layer import Layer, Signal, nearest
 from .spec import rename_sizes
-from .tensor import Tensor, shape_text
+from .tensor import shape_text
 from .ties import parse_tie
 from .verdict import Question
 
@@ -62,8 +62,13 @@ def _read(tie: str) -> tuple[str, str]:
 def _apply(
     a: Layer, b: Layer, ties: Sequence[tuple[str, object]]
 ) -> tuple[Layer, Layer, tuple[str, ...]]:
-    known = {s.name: s for layer in (b, a) for s in layer.signals if s.kind != "state"}
-    wanted: list[dict[str, Tensor]] = [{}, {}]
+    layers = (a, b)
+    # In a tie of one layer a name means the other layer's signal where both have it.
+    known = [
+        {s.name: s for layer in order for s in layer.signals if s.kind != "state"}
+        for order in ((a, b), (b, a))
+    ]
+    wanted: list[dict[str, object]] = [{}, {}]
     shown = []
     for key, value in ties:
         owner, _, name = key.rpartition(".")
@@ -72,26 +77,27 @@ def _apply(
             raise UnknownName(f"{call}: neither layer is called {owner}: {a.name}, {b.name}")
         targets = [
             i
-            for i, layer in enumerate((a, b))
+            for i, layer in enumerate(layers)
             if owner in ("", layer.name) and name in {s.name for s in layer.signals}
         ]
         if not targets:
-            near = nearest(name, sorted(known))
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+            near = nearest(name, sorted(known[0]))
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known[0])}"
             raise UnknownName(f"{call}: no signal {name!r} in {owner or 'either layer'}; {hint}")
-        tensors = {n: s.tensor for n, s in known.items()}
         # A text is shown as it was given, so that a certificate's ties can be read again.
         said = " ".join(value.split()) if isinstance(value, str) else _show(value)
-        if isinstance(value, str):
-            value = parse_tie(value, tensors, call=call)
         for i in targets:
-            wanted[i][name] = value  # type: ignore[assignment]
+            wanted[i][name] = (
+                parse_tie(value, {n: s.tensor for n, s in known[i].items()}, call=call)
+                if isinstance(value, str)
+                else value
+            )
         shown.append(f"{key} = {said}")
-    out = [
-        layer.tie(values, known) if values else layer
-        for layer, values in zip((a, b), wanted, strict=True)
-    ]
-    return out[0], out[1], tuple(shown)
+    left, right = (
+        layer.tie(values, own) if values else layer
+        for layer, values, own in zip(layers, wanted, known, strict=True)
+    )
+    return left, right, tuple(shown)
 
 
 def _show(value: object) -> str:

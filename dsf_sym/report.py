@@ -13,6 +13,8 @@ WIDTH = 80
 HARD = "\N{NO-BREAK SPACE}"
 SENSES = {
     "equal": "the same output for all tokens, weights and lengths",
+    "contains": "for all weights of the second layer there are weights of the first, and a map from "
+    "each token to the first's, with the same output for all lengths",
     "minimal state": "the fewest numbers that a state with the same output can have",
 }
 Paint = Callable[[str, str], str]
@@ -108,9 +110,16 @@ def value_text(value: Nested) -> str:
 def headline(verdict: Verdict) -> str:
     """The answer in one line."""
     a, b = layer_names(verdict.question)
+    if verdict.question.sense == "contains":
+        return {
+            "proved": f"every {b} is one of {a}",
+            "conditional": f"every {b} is one of {a} under the conditions below",
+            "refuted": f"{a} does not contain {b}",
+            "undecided": f"whether {a} contains {b} is not known",
+        }[verdict.status]
     return {
         "proved": f"{a} = {b}",
-        "conditional": f"{a} = {b} under the ties below",
+        "conditional": f"{a} = {b} under the conditions below",
         "refuted": f"{a} and {b} differ",
         "undecided": f"whether {a} = {b} is not known",
     }[verdict.status]
@@ -124,11 +133,15 @@ def verdict_text(verdict: Verdict, width: int = WIDTH, paint: Paint = plain) -> 
     rows = [
         ("sense", f"{question.sense}: {SENSES.get(question.sense, question.sense)}"),
         ("sizes", "all" if verdict.sizes is None else verdict.scope),
-        ("given", "\n".join(question.given)),
+        ("maps" if question.sense == "contains" else "given", "\n".join(question.given)),
         ("ties", "\n".join(question.bridges)),
+        ("where", "\n".join(x for x in verdict.conditions if x not in question.bridges)),
         ("domains", "\n".join(question.domains)),
         ("proof", verdict.proof if verdict.status in ("proved", "conditional") else ""),
-        ("witness", verdict.proof if verdict.status == "refuted" else ""),
+        (
+            "witness" if verdict.witness else "because",
+            verdict.proof if verdict.status == "refuted" else "",
+        ),
         ("evidence", verdict.proof if verdict.status == "undecided" else ""),
         ("remains", verdict.remains),
     ]
@@ -225,6 +238,10 @@ def verdict_latex(verdict: Verdict) -> str:
     """A verdict as one LaTeX formula, for notebooks."""
     question = verdict.question
     sign = {"proved": "=", "conditional": "=", "refuted": r"\neq", "undecided": r"\overset{?}{=}"}
+    if question.sense == "contains":
+        yes, no = r"\supseteq", r"\not\supseteq"
+        sign = {"proved": yes, "conditional": yes, "refuted": no}
+        sign["undecided"] = rf"\overset{{?}}{{{yes}}}"
     a, b = _roman(question.a), _roman(question.b)
     notes = [verdict.status, "all lengths" if verdict.witness is None else ""]
     notes += ["all sizes" if verdict.sizes is None else verdict.scope, *question.domains]

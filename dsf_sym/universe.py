@@ -65,13 +65,12 @@ class Branched:
             return positive + self.universe.exp(x - positive) - frac(1)
         if name != "relu":
             return self.universe.function(name, x)
-        side = self.universe.side(x)
-        if isinstance(side, int):
-            return x if side > 0 else frac(0)
-        question, orientation = side
-        if question not in self.letter:
-            raise Fork(question)
-        return x if self.letter[question] * orientation > 0 else frac(0)
+        sign, questions = self.universe.sign(x)
+        for question in questions:
+            if question not in self.letter:
+                raise Fork(question)
+            sign *= self.letter[question]
+        return x if sign > 0 else frac(0)
 
 
 @dataclass
@@ -138,18 +137,26 @@ class Universe:
             return (e - one) * (e + one).inverse()
         raise AssertionError(name)
 
-    def side(self, x: Frac) -> tuple[str, int] | int:
-        """Where relu has to know the sign of x: the name of the question, and x's orientation to it.
+    def sign(self, x: Frac) -> tuple[int, tuple[str, ...]]:
+        """The sign of x as a number times the answers to questions "sign of ...", one a factor.
 
-        Just the sign where the signs of coefficients and variables tell it.
+        Factors whose coefficients and variables tell their sign ask nothing.
         """
         square = x.num if x.den.is_one() else x.num * x.den
-        if not square or self._positive(square):
-            return 1
-        if self._positive(-square):
-            return -1
-        lead = Fraction(min(square.terms.items())[1])
-        return f"sign of {square.scale(1 / lead).show(self.name)}", 1 if lead > 0 else -1
+        if not square:
+            return 1, ()
+        common = _common(square.terms)
+        rest = _divide(square, common)
+        questions = [
+            f"sign of {self.name(v)}"
+            for v, power in common
+            if power % 2 and not self.variables[v].positive
+        ]
+        if self._positive(rest) or self._positive(-rest):
+            return (1 if self._positive(rest) else -1), tuple(questions)
+        lead = Fraction(min(rest.terms.items())[1])
+        questions.append(f"sign of {rest.scale(1 / lead).show(self.name)}")
+        return (1 if lead > 0 else -1), tuple(questions)
 
     # Functions.
 
@@ -209,6 +216,10 @@ class Universe:
             return self.sqrt(Frac(x.num * x.den)) * size.inverse()
         new = Variable(f"sqrt({self.show(x)})", "sqrt", self._constant(x), True, square=x.num)
         return Frac(variable(self._intern(("sqrt", x.num), new)))
+
+    def certainly_positive(self, x: Frac) -> bool:
+        """Whether the signs of coefficients and variables show that x is positive."""
+        return bool(x.num) and self._positive(x.num) and self._positive(x.den)
 
     def _constant(self, x: Frac) -> bool:
         return all(self.variables[v].constant for v in x.variables())

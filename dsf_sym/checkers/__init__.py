@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..certificate import layers_of, where
+from ..certificate import layers_of, require_common_signals, where
 from ..errors import CertificateError, Rejected
 from ..layer import Layer
-from . import difference, intertwiner, minimality, product, subspace
+from . import difference, intertwiner, minimality, obstruction, product, subspace
 
 CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
     "intertwiner": intertwiner.check,
@@ -20,6 +20,7 @@ CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
     "closed subspace of the product": product.check,
     "difference": difference.check,
     "minimality": minimality.check,
+    "obstruction": obstruction.check,
 }
 
 
@@ -31,6 +32,9 @@ def recheck(data: Mapping[str, Any]) -> str:
             f"unknown kind of certificate {kind!r}; known: {', '.join(CHECKERS)}"
         )
     layers = layers_of(data)
+    # Containment is about two layers with tokens of their own; all else is about common tokens.
+    if kind != "obstruction":
+        require_common_signals(layers)
     try:
         stated = data["claim"]["where"]
         if list(stated) != list(where(*layers)):

@@ -7,7 +7,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -133,7 +133,12 @@ def require_writable(path: Path, *, force: bool = False) -> None:
 
 
 def timed_out(
-    a: Layer, b: Layer, given: tuple[str, ...], sizes: dict[str, int], seconds: float
+    a: Layer,
+    b: Layer,
+    given: tuple[str, ...],
+    sizes: dict[str, int],
+    seconds: float,
+    sense: str = "equal",
 ) -> Verdict:
     """The verdict of a comparison whose time ran out."""
     from ..decide import complete_sizes
@@ -142,7 +147,7 @@ def timed_out(
 
     both = pair(a, b, given)
     return Verdict(
-        both.question,
+        replace(both.question, sense=sense),
         "undecided",
         f"stopped after {seconds:g} s",
         complete_sizes([both.a, both.b], sizes),

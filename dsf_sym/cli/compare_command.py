@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from .common import (
 from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
+if TYPE_CHECKING:
+    from ..verdict import Verdict
+
 
 @click.command(
     "compare",
@@ -35,6 +39,13 @@ from .terminal import Progress, painter, width
     metavar="TIE",
     help='A tie on signals, such as "k = 1 - alpha" or "gla.alpha = 1"; may be repeated.',
 )
+@click.option(
+    "--sense",
+    type=click.Choice(["equal", "contains"]),
+    default="equal",
+    show_default=True,
+    help="contains: is every B an A, for some weights and a map of tokens?",
+)
 @sizes_option
 @click.option(
     "--certificate",
@@ -48,6 +59,7 @@ def command(
     a: str,
     b: str,
     given: tuple[str, ...],
+    sense: str,
     sizes_text: str,
     certificate: Path | None,
     timeout: float | None,
@@ -55,23 +67,33 @@ def command(
 ) -> None:
     """Prove or refute that two layers are equal.
 
-    Equal means: the same output for all tokens, weights and lengths. A and B are layers: names
-    from `dsf list`, files, or FILE:NAME.
+    Equal means: the same output for all tokens, weights and lengths. With --sense contains: every B
+    is an A. A and B are layers: names from `dsf list`, files, or FILE:NAME.
 
     Exit code: 0 proved, 1 refuted, 2 bad input, 3 undecided, 4 conditional.
     """
     sizes = read_sizes(sizes_text)
     if certificate is not None:
         require_writable(certificate)
+    if sense == "contains" and given:
+        raise click.UsageError(
+            "--given is for --sense equal: containment finds the ties of A's signals itself"
+        )
     left, right = find_layer(a), find_layer(b)
     from ..certificate import write
+    from ..contain import contains
     from ..decide import compare
+
+    def decide() -> Verdict:
+        if sense == "contains":
+            return contains(left, right, sizes=sizes)
+        return compare(left, right, given=given, sizes=sizes)
 
     with Progress(f"comparing {left.name} with {right.name}"):
         try:
-            verdict = within(timeout, lambda: compare(left, right, given=given, sizes=sizes))
+            verdict = within(timeout, decide)
         except OutOfTime:
-            verdict = timed_out(left, right, given, sizes, timeout or 0.0)
+            verdict = timed_out(left, right, given, sizes, timeout or 0.0, sense)
     written = None
     if certificate is not None and verdict.certificate is not None:
         write(verdict.certificate, certificate)
