@@ -1,7 +1,7 @@
 """Linear attention with its normaliser: the weights of the values sum to one.
 
-Feature map elu + 1, as in the authors' code, and no ε beside the denominator (packages add 1e-6 or
-1e-10, which is another layer). The memory S is divided by the sum z of the mapped keys that it holds.
+Feature map elu + 1, as in the authors' code, and no ε beside the denominator (packages add 1e-6
+or 1e-10, which is another layer). The memory S is divided by the sum z of the keys that it holds.
 
 A. Katharopoulos, A. Vyas, N. Pappas, F. Fleuret. Transformers are RNNs: Fast Autoregressive
 Transformers with Linear Attention. ICML 2020.
@@ -12,7 +12,8 @@ from dsf_sym import State, Vec, elu, exp, layer, outer, relu
 BIBTEX = r"""
 @inproceedings{katharopoulos2020transformers,
   title     = {Transformers are {RNNs}: Fast Autoregressive Transformers with Linear Attention},
-  author    = {Katharopoulos, Angelos and Vyas, Apoorv and Pappas, Nikolaos and Fleuret, Fran{\c{c}}ois},
+  author    = {Katharopoulos, Angelos and Vyas, Apoorv and Pappas, Nikolaos and
+               Fleuret, Fran{\c{c}}ois},
   booktitle = {International Conference on Machine Learning (ICML)},
   year      = {2020}
 }

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .catalogue import catalogue, find
     from .check import check
     from .checkers import recheck
-    from .costs import costs
     from .contain import contains
+    from .costs import costs
     from .decide import compare
     from .derive import derive
     from .explain import explain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from .errors import NotAffine
@@ -180,25 +181,20 @@ def _ratio(
             ]
             count = len([c for c in (left, right) if parts[c][1] is not None])
             if len(bottoms) == count:
-                top = Product(spec, parts[left][0], parts[right][0], dims)
-                return top, bottoms[0] if count == 1 else multiply(*bottoms)
+                both = Product(spec, parts[left][0], parts[right][0], dims)
+                return both, bottoms[0] if count == 1 else multiply(*bottoms)
         case Add(terms=terms):
-            shared = [parts[t][1] for t in terms if parts[t][1] is not None]
+            below = [parts[t] for t in terms]
+            shared = [d for _, d in below if d is not None]
             if all(_same(x, shared[0]) for x in shared):
                 bottom = shared[0]
-                assert bottom is not None
-                tops = [
-                    n if d is not None else multiply(n, bottom) for n, d in map(parts.get, terms)
-                ]
-                total = tops[0]
-                for top in tops[1:]:
-                    total = add(total, top)
-                return total, bottom
+                over = [n if d is not None else multiply(n, bottom) for n, d in below]
+                return reduce(add, over), bottom
         case Reindex(spec=spec, arg=arg, dims=dims):
             source, _, target = spec.partition("->")
-            top, bottom = parts[arg]
-            if bottom is not None and set(source) <= set(target):
-                return Reindex(spec, top, dims), Reindex(spec, bottom, dims)
+            top, under = parts[arg]
+            if under is not None and set(source) <= set(target):
+                return Reindex(spec, top, dims), Reindex(spec, under, dims)
     raise NotAffine(
         f"{owner}: the output is not one ratio of affine readouts: {text(node)} combines "
         "different denominators, or sums over one"

@@ -19,8 +19,8 @@ from .domains import POSITIVE
 from .errors import SizeError
 from .evaluate import Sizes, evaluate, shape_of
 from .layer import Layer, Signal
-from .poly import frac
-from .sparse import Sparse, SparseAlgebra
+from .poly import Frac, frac
+from .sparse import Index, Sparse, SparseAlgebra
 from .tensor import Function, Input, Tensor, walk
 from .universe import Branched, Fork, Universe
 
@@ -148,7 +148,7 @@ def _on_sphere(universe: Universe, s: Signal, n: int) -> Sparse:
     ]
     square = sum((x * x for x in t), start=frac(0))
     norm = (frac(1) + square).inverse()
-    entries = {(i,): (x + x) * norm for i, x in enumerate(t)}
+    entries: dict[Index, Frac] = {(i,): (x + x) * norm for i, x in enumerate(t)}
     entries[(n - 1,)] = (frac(1) - square) * norm
     return Sparse((n,), entries)
 
@@ -247,7 +247,7 @@ class Action:
         return out
 
     def outputs(self, x: Vector) -> list[list[Sparse]]:
-        """The readouts of each layer from the old state x: its output, or numerator and denominator."""
+        """The readouts of each layer from the old state x: output, or numerator and denominator."""
         return [
             self._layer_values(i, x, lambda p: list(p.readouts))
             for i in range(len(self.automaton.layers))

@@ -17,8 +17,7 @@ from .domains import Domain, Interval
 from .errors import CertificateError, DsfError, Rejected
 from .layer import Layer, Signal, validate
 from .spec import deserialise
-from .tensor import text
-from .tensor import Input, walk
+from .tensor import Input, text, walk
 from .verdict import Question
 
 FORMAT = 1

@@ -1,7 +1,7 @@
 """The smallest subspace that holds the start and is closed under every token: the search.
 
-Runs modulo a prime near 2^61. Rounds of random trajectories from random points of the space found so
-far; a round that adds nothing means closed, with error probability below (degree / 2^61). The result
+Runs modulo a prime near 2^61. Rounds of random trajectories from random points of the space found
+so far; a round that adds nothing means closed, but for a probability of (degree / 2^61). The result
 is evidence, never a proof: a certificate is checked exactly elsewhere.
 """
 
@@ -116,8 +116,8 @@ def check_memory(automaton: Automaton) -> None:
     if have is not None and need > have:
         sizes = ", ".join(f"{k}={v}" for k, v in automaton.sizes.items())
         raise SizeError(
-            f"deciding {' and '.join(x.name for x in automaton.layers)} at {sizes} needs a space of "
-            f"dimension {automaton.width}, about {need / 2**30:.1f} GiB, and this machine has "
+            f"deciding {' and '.join(x.name for x in automaton.layers)} at {sizes} needs a space "
+            f"of dimension {automaton.width}, about {need / 2**30:.1f} GiB, and this machine has "
             f"{have / 2**30:.1f} GiB free; take smaller sizes (--sizes)"
         )
 

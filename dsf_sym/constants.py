@@ -1,7 +1,7 @@
 """A basis of the closed subspace over rational functions of the constants, in exact arithmetic.
 
-Where the subspace moves with the weights (a gain in one layer's input and in the other's readout), its
-basis is computed in SymPy's field of fractions with integer tokens; the checker then verifies it for
+Where the subspace moves with the weights (a gain in one layer's input and in the other's readout),
+its basis is computed in SymPy's field of fractions with integer tokens; the checker verifies it for
 all tokens.
 """
 

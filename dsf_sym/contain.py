@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
-from .affine import affine_layer, reads_state
+from .affine import affine_layer
 from .certificate import header
 from .checkers import recheck
 from .checkers.every_transition import NoProperty
@@ -28,7 +28,7 @@ from .layer import Layer, Signal
 from .minimal import minimal
 from .normal import step_form
 from .ranges import ranges
-from .tensor import Input, Number, Tensor, broadcast, multiply, text, walk
+from .tensor import Input, Number, Tensor, broadcast, multiply, reads_state, text, walk
 from .terms import Form, FormAlgebra
 from .verdict import Question, Verdict
 
@@ -53,7 +53,7 @@ def contains(a: Layer, b: Layer, *, sizes: Sizes | None = None, seed: int = 0) -
             "undecided",
             "no map was found among the expressions of the smaller layer",
             at,
-            remains="a map from its tokens to those of the larger one, or an obstruction to all maps",
+            remains="a map of its tokens to those of the larger one, or an obstruction to all maps",
         )
     return replace(verdict, seconds=time.perf_counter() - began)
 

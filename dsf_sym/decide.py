@@ -1,8 +1,8 @@
 """Decide whether two layers have equal outputs on every sequence of every length.
 
-First an intertwiner, which proves all sizes at once; then, at concrete sizes, the closed subspace of
-the joint automaton: agreement up to length n + n' + 1 decides all lengths. A "yes" carries a basis
-that the checker verifies exactly, a "no" a shortest exact sequence; anything else is undecided.
+First an intertwiner, which proves all sizes at once; then, at concrete sizes, the closed subspace
+of the joint automaton: agreement up to length n + n' + 1 decides all lengths. A "yes" carries a
+basis that the checker verifies exactly, a "no" a shortest exact sequence; all else is undecided.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def rational_rows(rows: list[dict[int, int]]) -> list[dict[str, str]] | None:
 
 
 def rational_from(x: int) -> Fraction | None:
-    """The fraction of small height that is `x` modulo PRIME, by the extended Euclidean algorithm."""
+    """The fraction of small height that is `x` modulo PRIME, by the Euclidean algorithm."""
     r0, r1, t0, t1 = PRIME, x, 0, 1
     while r1 >= LARGEST:
         q = r0 // r1

@@ -34,7 +34,7 @@ class Declaration:
         return replace(self, dims=dims)
 
     def check(self, argument: str) -> Declaration:
-        """This declaration, or LanguageError when it lacks sizes."""
+        """The declaration itself, or LanguageError when it lacks sizes."""
         if self.rank is not None and len(self.dims) != self.rank:
             example = ", ".join(f'"{c}"' for c in "nd"[: self.rank])
             raise LanguageError(

@@ -1,4 +1,4 @@
-"""Where a signal lives: an interval of the reals for every entry, and whether the vector has unit norm."""
+"""Where a signal lives: an interval for every entry, and whether the vector has unit norm."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _high_key(end: tuple[Fraction | None, bool]) -> tuple[bool, Fraction, bool]:
 
 @dataclass(frozen=True)
 class Domain:
-    """Values a signal takes: `interval` for each entry; with `unit`, vectors of Euclidean norm 1."""
+    """Values of a signal: `interval` for each entry; with `unit`, vectors of Euclidean norm 1."""
 
     interval: Interval = Interval()
     unit: bool = False

@@ -1,7 +1,7 @@
 """Evaluate the expression graph in an algebra of arrays: the one place that walks a layer.
 
-An algebra says what an array is (index-term forms, sparse tables of exact scalars, NumPy words); the
-walk is the same for all of them, so every interpretation computes the same definition.
+An algebra says what an array is (index-term forms, sparse tables of exact scalars, NumPy words);
+the walk is the same for all of them, so every interpretation computes the same definition.
 """
 
 from __future__ import annotations

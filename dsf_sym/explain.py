@@ -1,4 +1,4 @@
-"""Why two layers differ: the terms of the first unequal output, by lag, and ties that remove them."""
+"""Why two layers differ: the terms of the first unequal output, and ties that remove them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def _difference(both: Pair, length: int) -> dict[int, Form] | None:
 def _ties(both: Pair, sizes: Sizes | None, seed: int) -> list[tuple[str, ...]]:
     """Ties that make the layers equal without making both outputs zero: single ones, else pairs."""
     single = list(_candidates(both))
-    for ties in ([(t,) for t in single], list(combinations(single, 2))):
+    choices: list[list[tuple[str, ...]]] = [[(t,) for t in single], [*combinations(single, 2)]]
+    for ties in choices:
         found = [t for t in ties if _removes(both, t, sizes, seed)]
         if found:
             return found

@@ -1,8 +1,8 @@
 """Equality for all sizes: a constant map T between states that commutes with both steps.
 
 T permutes and scales the axes of each state. With f, r the step and readout of one layer and f', r'
-of the other, `f'(T h, s) = T f(h, s)`, `r'(T h, s) = r(h, s)` and `T h_{-1} = h'_{-1}` as identities
-of index terms give equal outputs for every length by induction, at every size.
+of the other, `f'(T h, s) = T f(h, s)`, `r'(T h, s) = r(h, s)` and `T h_{-1} = h'_{-1}` as
+identities of index terms give equal outputs for every length by induction, at every size.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import islice, permutations, product
 
 from .layer import Layer
 from .normal import Step, contract_axes, step_form
 from .terms import Form
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MOST = 24  # maps tried: layers with many states of one shape have factorially many
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class StateMap:
 
 def find_intertwiner(a: Layer, b: Layer) -> tuple[StateMap, ...] | None:
     """A map from the states of `a` to those of `b` that passes `mismatch`, or None."""
-    for candidate in candidate_maps(a, b):
+    for candidate in islice(candidate_maps(a, b), MOST):
         scaled = _rescale(a, b, candidate)
         if mismatch(a, b, scaled) is None:
             return scaled

@@ -65,8 +65,8 @@ def minimal(layer: Layer, sizes: Sizes | None = None, *, seed: int = 0) -> Minim
     """
     if affine_layer(layer).denominator is not None:
         raise NotAffine(
-            f"minimal({layer.name}): the output divides by the state; a smallest state is derived for "
-            "affine readouts only"
+            f"minimal({layer.name}): the output divides by the state; a smallest state is derived "
+            "for affine readouts only"
         )
     at = complete_sizes([layer], sizes)
     automaton = Automaton((layer,), at)
@@ -107,7 +107,7 @@ def _observable(automaton: Automaton, reachable: list[Row], seed: int) -> list[R
 def _reduction(
     automaton: Automaton, reachable: list[Row], functionals: list[Row], seed: int
 ) -> dict[str, Any] | None:
-    """The reachable basis, over the constants where it moves with them, and the functionals on it."""
+    """The reachable basis, over the constants where it moves with them, and its functionals."""
     basis = rational_rows(reachable) or basis_over_constants(automaton, len(reachable), seed=seed)
     shown = rational_rows(functionals)
     return None if basis is None or shown is None else {"reachable": basis, "observable": shown}

@@ -30,7 +30,7 @@ from .tensor import Tensor, walk
 from .universe import PRIME, Universe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 HAVE_NUMPY = importlib.util.find_spec("numpy") is not None
 BATCH = 256
@@ -192,7 +192,7 @@ class IntegerEngine:
 
 @dataclass
 class WordEngine:
-    """Trajectories on NumPy words; what depends on tokens alone is computed for all steps at once."""
+    """Trajectories on NumPy words; what reads tokens alone is computed for all steps at once."""
 
     draws: Draws
 
@@ -302,16 +302,15 @@ class WordEngine:
             np.array([list(tokens[t][1].values()) for t in ts], dtype=np.uint64) for ts in by_letter
         ]
 
-        def batch(pick: Callable[[Branch], Sparse]) -> Any:
-            shape = pick(draws.branches[0]).shape
+        def batch(arrays: list[Sparse]) -> Any:
+            shape = arrays[0].shape
             out = np.zeros((count, prod(shape)), dtype=np.uint64)
-            for branch, order, ts, values in zip(
-                draws.branches, draws.orders, by_letter, points, strict=True
+            for array, order, ts, values in zip(
+                arrays, draws.orders, by_letter, points, strict=True
             ):
                 if not ts:
                     continue
                 column = {v: c for c, v in enumerate(order)}
-                array = pick(branch)
                 for place, i in enumerate(array.indices()):
                     entry = array.entries.get(i)
                     v = None if entry is None else entry.variable()
@@ -321,10 +320,9 @@ class WordEngine:
                         out[ts, place] = [entry.at(tokens[t][1], PRIME) for t in ts]
             return out.reshape(count, *shape)
 
-        inputs = {
-            name: batch(lambda b, name=name: b.symbols[name]) for name in draws.branches[0].symbols
-        }
-        functions = {n: batch(lambda b, n=n: b.functions[n]) for n in draws.branches[0].functions}
+        first, branches = draws.branches[0], draws.branches
+        inputs = {name: batch([b.symbols[name] for b in branches]) for name in first.symbols}
+        functions = {node: batch([b.functions[node] for b in branches]) for node in first.functions}
         free = state_free(draws.automaton)
         return dict(zip(free, evaluate(free, inputs, algebra, functions), strict=True))
 

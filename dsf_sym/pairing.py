@@ -153,7 +153,7 @@ def _bridge(a: Layer, b: Layer, names: tuple[str, str]) -> tuple[Layer, Layer, t
             )
         at, new = (0, y) if narrow is None else (1, x)
         layers[at] = layers[at].with_signal(new)
-        note = "repeated" if new.dims != both[at].dims else "the same for every token"  # type: ignore[union-attr]
+        note = "repeated" if new.dims != (x, y)[at].dims else "the same for every token"
         bridges.append(f"{names[at]}.{name} is {names[1 - at]}'s {name}, {note}")
     return layers[0], layers[1], tuple(bridges)
 

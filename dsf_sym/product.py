@@ -23,7 +23,7 @@ Matrix = dict[int, dict[int, Any]]
 
 @dataclass(frozen=True)
 class Factors:
-    """One token's action on each factor: columns of J and J', and rows of N, D, N', D' by output."""
+    """One token's action on each factor: columns of J and J', rows of N, D, N', D' by output."""
 
     steps: tuple[Matrix, Matrix]
     numerators: tuple[Matrix, Matrix]
@@ -50,7 +50,7 @@ class Frame:
         return len(left) * len(right)
 
     def start(self, x: Vector) -> Vector:
-        """x (x) x' for a joint vector."""
+        """The tensor product of the two parts of a joint vector."""
         left, right = self.sides
         return {
             i * len(right) + j: x[a] * x[b]

@@ -234,11 +234,13 @@ def _hull(parts: list[Interval]) -> Interval:
 
 
 def _inverse(x: Interval) -> Interval:
-    if x.low is not None and x.low >= 0:
-        high, high_open = (None, True) if x.low == 0 else (1 / x.low, x.low_open)
-        low, low_open = (ZERO, True) if x.high is None else (1 / x.high, x.high_open)
-    else:
-        assert x.high is not None
-        low, low_open = (None, True) if x.high == 0 else (1 / x.high, x.high_open)
-        high, high_open = (ZERO, True) if x.low is None else (1 / x.low, x.low_open)
+    """1/x of an interval on one side of 0: the ends change places, and 0 becomes infinite."""
+    low, low_open = _inverse_end(x.high, x.high_open)
+    high, high_open = _inverse_end(x.low, x.low_open)
     return Interval(low, high, low_open, high_open)
+
+
+def _inverse_end(x: Fraction | None, x_open: bool) -> tuple[Fraction | None, bool]:
+    if x is None:
+        return ZERO, True
+    return (1 / x, x_open) if x else (None, True)

@@ -13,8 +13,8 @@ WIDTH = 80
 HARD = "\N{NO-BREAK SPACE}"
 SENSES = {
     "equal": "the same output for all tokens, weights and lengths",
-    "contains": "for all weights of the second layer there are weights of the first, and a map from "
-    "each token to the first's, with the same output for all lengths",
+    "contains": "for all weights of the second layer there are weights of the first, and a map "
+    "from each token to the first's, with the same output for all lengths",
     "minimal state": "the fewest numbers that a state with the same output can have",
 }
 Paint = Callable[[str, str], str]

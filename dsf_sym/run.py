@@ -1,4 +1,4 @@
-"""Run a layer's definition over a sequence of tokens, on any scalars: the reference for everything."""
+"""Run a layer's definition over a sequence of tokens, on any scalars."""
 
 from __future__ import annotations
 

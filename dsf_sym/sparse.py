@@ -1,4 +1,4 @@
-"""Arrays of exact scalars: a table from index to non-zero entry, over any ring given by `Scalars`."""
+"""Arrays of exact scalars: a table from index to non-zero entry, over any ring of `Scalars`."""
 
 from __future__ import annotations
 

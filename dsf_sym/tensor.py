@@ -203,9 +203,6 @@ class Concat(Tensor):
         return self.parts
 
 
-# --- building --------------------------------------------------------------------------------------
-
-
 def lift(x: object) -> Tensor:
     """A tensor as it is, a number as an exact rational (floats by their decimal digits)."""
     if isinstance(x, Tensor):
@@ -385,7 +382,7 @@ def concat(*parts: object, axis: int = 0) -> Tensor:
         listing = ", ".join(f"{text(t)}: {shape_text(t.dims)}" for t in tensors)
         raise ShapeError(f"concat along axis {axis}: {listing} differ in another axis")
     joined = "+".join(s[axis] for s in shapes)
-    dims = shapes[0][:axis] + (joined,) + shapes[0][axis + 1 :]
+    dims = (*shapes[0][:axis], joined, *shapes[0][axis + 1 :])
     return tensors[0] if len(tensors) == 1 else Concat(tensors, axis, dims)
 
 
@@ -439,9 +436,6 @@ def maximum(a: object, b: object) -> Tensor:
     """The larger of two tensors of one shape, entry by entry."""
     a, b = lift(a), lift(b)
     return b + relu(a - b)
-
-
-# --- reading ---------------------------------------------------------------------------------------
 
 
 def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:

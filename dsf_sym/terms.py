@@ -1,8 +1,8 @@
 """Index terms: the normal form in which identities hold for all sizes at once.
 
-A form is a sum of terms; a term is a rational coefficient times a product of atoms with index labels.
-A label 0, 1, ... is an axis of the form; a negative label is summed over. Terms are canonical up to
-renaming of the summed labels, so equal forms are equal dictionaries. Different forms refute nothing.
+A form is a sum of terms; a term is a rational coefficient times a product of atoms with labels. A
+label 0, 1, ... is an axis of the form; a negative label is summed over. Terms are canonical up to
+renaming of the summed labels, so equal forms are equal dictionaries. Unequal ones refute nothing.
 """
 
 from __future__ import annotations
@@ -209,9 +209,6 @@ def substitute(form: Form, values: Mapping[Atom, Form]) -> Form:
     return combine(parts, form.dims)
 
 
-# --- functions ------------------------------------------------------------------------------------
-
-
 def function_form(name: str, arg: Form) -> Form:
     """The normal form of a scalar function of every entry of `arg`.
 
@@ -295,9 +292,13 @@ def _relabel(terms: dict[Monomial, Fraction], new: dict[int, int]) -> dict[Monom
 
 def _at_rational(name: str, arg: Form) -> Fraction | None:
     value = arg.terms.get((), Fraction(0))
-    exact = {("exp", 0): ONE, ("log", 1): Fraction(0), ("sigmoid", 0): Fraction(1, 2)}
+    exact: dict[tuple[str, Fraction | int], Fraction] = {
+        ("exp", 0): ONE,
+        ("log", 1): Fraction(0),
+        ("sigmoid", 0): Fraction(1, 2),
+    }
     exact |= {("sqrt", 0): Fraction(0), ("sqrt", 1): ONE}
-    return exact.get((name, value))  # type: ignore[call-overload, no-any-return]
+    return exact.get((name, value))
 
 
 def _exp(arg: Form) -> Form:
@@ -371,11 +372,8 @@ def _hadamard(a: Form, b: Form) -> Form:
     return contract([(a, letters), (b, letters)], letters, a.dims)
 
 
-# --- canonical monomials --------------------------------------------------------------------------
-
-
 def normalise(factors: Sequence[Factor], summed: Mapping[int, str]) -> dict[Monomial, Fraction]:
-    """The canonical terms of one product; negative labels, and those of `summed`, are summed over."""
+    """The canonical terms of one product; negative labels and those of `summed` are summed."""
     live = dict(summed)
     for atom, labels in factors:
         live.update((ls, d) for ls, d in zip(labels, atom.dims, strict=True) if ls < 0)
@@ -589,7 +587,7 @@ def _replace(
 
 
 def canonical(factors: Sequence[Factor]) -> Monomial:
-    """The product with summed labels renamed to -1, -2, ... in an order that no renaming changes."""
+    """The product with summed labels renamed -1, -2, ... in an order that no renaming changes."""
     free = sorted(f for f in factors if all(label >= 0 for label in f[1]))
     parts = sorted(_canonical_part(part, {}) for part in _connected(factors))
     out, used = list(free), 0

@@ -1,4 +1,4 @@
-"""Scalars with functions: entries of signals are variables, each independent exp or log a generator.
+"""Scalars with functions: entries are variables, each independent exp or log a generator.
 
 Functions are brought to exponentials, logarithms and square roots; an exponent is split into its
 terms, exp(a + b) = exp(a) exp(b), and each remaining exp, log or sqrt becomes one new variable.
@@ -65,7 +65,7 @@ class Branched:
             return positive + self.universe.exp(x - positive) - frac(1)
         if name != "relu":
             return self.universe.function(name, x)
-        sign, questions = self.universe.sign(x)
+        sign, questions = self.universe.sign_of(x)
         for question in questions:
             if question not in self.letter:
                 raise Fork(question)
@@ -137,7 +137,7 @@ class Universe:
             return (e - one) * (e + one).inverse()
         raise AssertionError(name)
 
-    def sign(self, x: Frac) -> tuple[int, tuple[str, ...]]:
+    def sign_of(self, x: Frac) -> tuple[int, tuple[str, ...]]:
         """The sign of x as a number times the answers to questions "sign of ...", one a factor.
 
         Factors whose coefficients and variables tell their sign ask nothing.

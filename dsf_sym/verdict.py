@@ -1,4 +1,4 @@
-"""What a decision says: proved, conditional, refuted or undecided, with its sense, sizes and proof."""
+"""What a decision says: its status, with sense, sizes and kind of proof."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
 """Decisions: what is proved, what is refuted and by how long a sequence, and what is refused."""
 
+import random
 from collections import Counter
 from fractions import Fraction
 
 import layers
 import numpy as np
 import pytest
+from affine_pairs import random_affine
 
 from dsf_sym import (
     Const,
@@ -20,6 +22,7 @@ from dsf_sym import (
     closure,
     concat,
     exp,
+    intertwine,
     layer,
     log,
     outer,
@@ -475,6 +478,20 @@ def test_several_states_in_any_order():
     assert decided(layers.two_memories, swapped).sizes is None
     crossed = layers.two_memories.given(alpha="beta", beta="alpha")
     assert decided(layers.two_memories, crossed).status == "refuted"
+
+
+def test_many_states_of_one_shape_do_not_make_the_search_factorial(monkeypatch):
+    tried = []
+
+    def count(a, b, maps):
+        tried.append(maps)
+        return maps
+
+    monkeypatch.setattr(intertwine, "_rescale", count)
+    monkeypatch.setattr(intertwine, "mismatch", lambda *_: "no")
+    eight = random_affine(random.Random(0), 8, 1).layer("eight")
+    assert intertwine.find_intertwiner(eight, eight) is None
+    assert 1 <= len(tried) <= 100
 
 
 def test_joined_states():

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsf_sym import words
+from dsf_sym import Scalar, State, Unit, layer, words
 from dsf_sym.automaton import Automaton
 from dsf_sym.closure import closure, first_difference
 from dsf_sym.decide import compare, complete_sizes, rational_from
@@ -166,6 +166,22 @@ def test_the_space_does_not_depend_on_the_seed_where_no_weight_moves_it():
     spaces = [closure(automaton, seed=seed).rows for seed in range(5)]
     assert all(space == spaces[0] for space in spaces)
     assert len(spaces[0]) == 5
+
+
+@layer
+def behind_letters(
+    S: State["n"], R: State["n"], k: Unit["n"], q: Unit["n"], p: Unit["n"], v: Scalar
+):
+    """S is v under one of eight letters and else forgotten; R takes in S under another."""
+    S, R = (1 - k) * (1 + q) * (1 + p) * v, R + (1 + k) * (1 - q) * (1 - p) * S
+    return S, R, R
+
+
+def test_every_letter_is_tried_from_random_points_before_a_space_is_called_closed():
+    automaton = Automaton((behind_letters,), {"n": 1})
+    assert len(automaton.letters()) == 8
+    ranks = [len(closure(automaton, seed=seed).rows) for seed in range(60)]
+    assert ranks == [3] * 60
 
 
 def test_a_first_difference_lies_within_the_bound_or_there_is_none():

@@ -12,7 +12,7 @@ from ..normal import contract_axes, step_form
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
-    """`f'(T h, s) = T f(h, s)`, `r'(T h, s) = r(h, s)`, `T h_{-1} = h'_{-1}`, T from the certificate.
+    """`f'(T h, s) = T f(h, s)`, `r'(T h, s) = r(h, s)`, `T h_{-1} = h'_{-1}` for the given T.
 
     Both steps are brought to index terms with T h in place of the second layer's state; equal
     normal forms are equal at every size.

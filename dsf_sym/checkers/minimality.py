@@ -1,9 +1,9 @@
 """Check both bounds on the smallest state of a layer.
 
-Upper: V holds the start and is closed under every token, and O holds the outputs and the constant and
-is closed under every token on V, so V modulo the kernel of O is a state of dimension rank O - 1.
-Lower: a table T[past, future] of outputs, with the constant 1 as one future, that is nonsingular: an
-affine state of dimension m gives tables of rank at most m + 1.
+Upper: V holds the start and is closed under every token, and O holds the outputs and the constant
+and is closed under every token on V, so V modulo the kernel of O is a state of dimension
+rank O - 1. Lower: a table T[past, future] of outputs, with the constant 1 as one future, that is
+nonsingular: an affine state of dimension m gives tables of rank at most m + 1.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def _reduced(automaton: Automaton, reduction: Mapping[str, Any]) -> int:
             reach.require(after, f"J(s) V in V on basis vector {i}")
             moved.append([after.get(p, frac(0)) for p in reach.pivots])
             outputs.append(action.outputs(row)[0][0].entries)
-        for j in {index for entries in outputs for index in entries}:
+        for at in {index for entries in outputs for index in entries}:
             shown.require(
-                {i: e[j] for i, e in enumerate(outputs) if j in e}, f"r(s) in O for output {j}"
+                {i: e[at] for i, e in enumerate(outputs) if at in e}, f"r(s) in O for output {at}"
             )
         for j, functional in enumerate(functionals):
             image = {i: _apply(functional, x) for i, x in enumerate(moved)}
@@ -134,7 +134,7 @@ def hankel_row(
 
 
 def full_rank(table: Sequence[Sequence[Any]], scalars: Any) -> tuple[list[int], list[int]] | None:
-    """Rows and columns of a square part that elimination shows to be nonsingular, as large as found.
+    """Rows and columns of a square part that elimination shows to be nonsingular, a large one.
 
     Pivots are entries that are certainly not zero; over balls an uncertain entry is never one.
     """

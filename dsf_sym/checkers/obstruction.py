@@ -1,8 +1,9 @@
 """Check that no choice of weights and memoryless token maps makes a layer A into a layer B.
 
-B's own form is minimal at the weights of its certificate, so any A with the same output has B's form
-as a subquotient, up to an affine change of state: what holds for all transitions Λ of A, and passes
-to invariant subspaces, quotients and conjugates, must hold for B's. It fails for B at exact tokens.
+B's own form is minimal at the weights of its certificate, so any A with the same output has B's
+form as a subquotient, up to an affine change of state: what holds for all transitions Λ of A, and
+passes to invariant subspaces, quotients and conjugates, must hold for B's. It fails for B at exact
+tokens.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ Matrix = list[list[Any]]
 
 
 def transition_at(b: Layer, sizes: Sizes, token: Values, constants: Values) -> tuple[Matrix, Any]:
-    """Λ at one exact token, in rationals or, where functions need them, in balls; and the scalars."""
+    """Λ at one exact token, in rationals or, where functions need them, balls; and the scalars."""
     automaton = Automaton((b,), sizes)
     for scalars in (Rationals(), Balls(256)):
         try:

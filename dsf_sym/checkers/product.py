@@ -1,6 +1,6 @@
 """Check a subspace of the product of two automata on which two ratios of readouts agree.
 
-`x_* (x) x'_* in V`, `(J (x) J') V in V` and `(N (x) D' - D (x) N') V = 0` as identities in the token:
+`x_* (x) x'_* in V`, `(J (x) J') V in V`, `(N (x) D' - D (x) N') V = 0` as identities in the token:
 then N D' = D N' after every sequence, so the ratios agree wherever neither denominator is zero.
 """
 
