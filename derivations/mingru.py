@@ -1,7 +1,7 @@
 """minGRU: a GRU whose gate and candidate no longer read the state, so that it is a convex average.
 
-The reference's gate is z = σ(W u) = 1 - α and multiplies the candidate v; the gates of QRNN
-f-pooling and HGRN are α. How both are made from the input is left out: the authors' log-space form
+The reference's gate is z = σ(W u) = 1 - f and multiplies the candidate v; the forget gates of QRNN
+f-pooling and HGRN are f. How both are made from the input is left out: the authors' log-space form
 takes v = g(W u), g(x) = x + 1/2 for x ≥ 0 and σ(x) below.
 
 L. Feng, F. Tung, M. O. Ahmed, Y. Bengio, H. Hajimirsadeghi. Were RNNs All We Needed?
@@ -21,14 +21,14 @@ BIBTEX = r"""
 """
 
 
-@layer(title="minGRU", cite="feng2024were", names={"alpha": "1 - z"})
-def mingru(h: State["d"], v: Vec["d"], alpha: Gate["d"]):
-    """h_i = α_i ⊙ h_{i-1} + (1 - α_i) ⊙ v_i and y_i = h_i."""
-    h = alpha * h + (1 - alpha) * v
+@layer(title="minGRU", cite="feng2024were", names={"f": "1 - z"})
+def mingru(h: State["d"], v: Vec["d"], f: Gate["d"]):
+    """h_i = f_i ⊙ h_{i-1} + (1 - f_i) ⊙ v_i and y_i = h_i."""
+    h = f * h + (1 - f) * v
     return h, h
 
 
 @mingru.as_printed_in("Bradbury et al. 2017, Quasi-Recurrent Neural Networks, f-pooling")
-def mingru(alpha):
-    """Λ = Diag(α), B = I - Diag(α), C = I, D = 0."""
-    return diag(alpha), eye("d") - diag(alpha), eye("d"), 0
+def mingru(f):
+    """Λ = Diag(f), B = I - Diag(f), C = I, D = 0."""
+    return diag(f), eye("d") - diag(f), eye("d"), 0

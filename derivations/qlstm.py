@@ -1,9 +1,9 @@
 """qLSTM: an LSTM whose gates read the input only, and without its two tanh.
 
 The reference has both: v = tanh(W u) is part of the input here, but y = o ⊙ tanh(h) is not linear
-in the state, and is refused. The forget gate f = α and the input gate i = β are independent.
-`qlstm_s6` has the gate that the second source takes from S6, α = σ(-w)^a with one learnt exponent
-a > 0, written e^{-a softplus(w)}.
+in the state, and is refused. Forget and input gate, f and g, are independent.
+`qlstm_s6` has the gate that the second source takes from S6, f = σ(-z)^a with one learnt exponent
+a > 0, written e^{-a softplus(z)}.
 
 A. Stanić, D. Ashley, O. Serikov, L. Kirsch, F. Faccio, J. Schmidhuber, T. Hofmann, I. Schlag. The
 Languini Kitchen: Enabling Language Modelling Research at Different Scales of Compute.
@@ -27,20 +27,18 @@ BIBTEX = r"""
 @layer(
     title="qLSTM (without tanh)",
     cite="stanic2023languini",
-    names={"h": "x", "alpha": "f", "beta": "i", "q": "o"},
+    names={"h": "x", "g": "i"},
 )
-def qlstm(h: State["d"], q: Gate["d"], v: Vec["d"], alpha: Gate["d"], beta: Gate["d"]):
-    """h_i = α_i ⊙ h_{i-1} + β_i ⊙ v_i and y_i = q_i ⊙ h_i."""
-    h = alpha * h + beta * v
-    return h, q * h
+def qlstm(h: State["d"], v: Vec["d"], f: Gate["d"], g: Gate["d"], o: Gate["d"]):
+    """h_i = f_i ⊙ h_{i-1} + g_i ⊙ v_i and y_i = o_i ⊙ h_i."""
+    h = f * h + g * v
+    return h, o * h
 
 
 @qlstm.as_printed_in("Sieber et al. 2024, eq. (20) with v for W u")
-def qlstm(q, alpha, beta):
-    """Λ = Diag(α), B = Diag(β), C = Diag(q), D = 0."""
-    return diag(alpha), diag(beta), diag(q), 0
+def qlstm(f, g, o):
+    """Λ = Diag(f), B = Diag(g), C = Diag(o), D = 0."""
+    return diag(f), diag(g), diag(o), 0
 
 
-qlstm_s6 = qlstm.given(
-    name="qlstm_s6", alpha="exp(-a * softplus(w))", a=Const[Positive], w=Vec["d"]
-)
+qlstm_s6 = qlstm.given(name="qlstm_s6", f="exp(-a * softplus(z))", a=Const[Positive], z=Vec["d"])

@@ -1,8 +1,8 @@
-"""RG-LRU, the recurrence of Griffin: a gated decay α, and an input scaled by √(1 - α²).
+"""RG-LRU, the recurrence of Griffin: a gated decay f, and an input scaled by √(1 - f²).
 
-The scale keeps the state's variance, not its mean: the layer is no convex average, as 1 - α would
-make it. The reference's α = e^{-c r softplus(Λ)}, with c = 8 and the gate r, is a signal here, and
-β is its input gate. The authors' code sets α = 0 and the scale to 1 at the first token; that rule
+The scale keeps the state's variance, not its mean: the layer is no convex average, as 1 - f would
+make it. The reference's f = e^{-c r softplus(Λ)}, with c = 8 and the gate r, is a signal here, and
+g is its input gate. The authors' code sets f = 0 and the scale to 1 at the first token; that rule
 is left out (from a zero state it changes the scale of the first input only).
 
 S. De, S. L. Smith, A. Fernando, A. Botev, G. Cristian-Muraru, A. Gu, R. Haroun, L. Berrada,
@@ -28,14 +28,14 @@ BIBTEX = r"""
 """
 
 
-@layer(title="RG-LRU (Griffin)", cite="de2024griffin", names={"v": "x", "alpha": "a", "beta": "i"})
-def rg_lru(h: State["d"], v: Vec["d"], alpha: Gate["d"], beta: Gate["d"]):
-    """h_i = α_i ⊙ h_{i-1} + √(1 - α_i²) ⊙ (β_i ⊙ v_i) and y_i = h_i."""
-    h = alpha * h + sqrt(1 - alpha * alpha) * (beta * v)
+@layer(title="RG-LRU (Griffin)", cite="de2024griffin", names={"v": "x", "f": "a", "g": "i"})
+def rg_lru(h: State["d"], v: Vec["d"], f: Gate["d"], g: Gate["d"]):
+    """h_i = f_i ⊙ h_{i-1} + √(1 - f_i²) ⊙ (g_i ⊙ v_i) and y_i = h_i."""
+    h = f * h + sqrt(1 - f * f) * (g * v)
     return h, h
 
 
 @rg_lru.as_printed_in("Sieber et al. 2024, eq. (21)")
-def rg_lru(alpha, beta):
-    """Λ = Diag(α), B = √(I - Λ²) Diag(β), C = I, D = 0."""
-    return diag(alpha), diag(sqrt(ones("d") - alpha**2)) @ diag(beta), eye("d"), 0
+def rg_lru(f, g):
+    """Λ = Diag(f), B = √(I - Λ²) Diag(g), C = I, D = 0."""
+    return diag(f), diag(sqrt(ones("d") - f**2)) @ diag(g), eye("d"), 0

@@ -1,6 +1,6 @@
 """RWKV-4: for each channel a weighted mean of the values, whose weights decay by a constant.
 
-The readout comes before the update, and the current token has its own weight e^{u+k}. The decay is
+The readout comes before the update, and the current token has its own weight, e^{c+p}. The decay is
 e^w with w < 0 a weight (the authors' code stores log(-w); the paper prints e^{-w}). The code keeps
 both sums divided by a running maximum, which cancels in the ratio. Token shift and the receptance
 gate are left out.
@@ -20,30 +20,34 @@ BIBTEX = r"""
 """
 
 
-@layer(title="RWKV-4", cite="peng2023rwkv", carried="v")
+@layer(title="RWKV-4", cite="peng2023rwkv", carried="v", names={"p": "k", "c": "u"})
 def rwkv4(
     a: State["d"],
     b: State["d"],
-    k: Vec["d"],
+    p: Vec["d"],
     v: Vec["d"],
     w: Const[Negative["d"]],
-    u: Const[Vec["d"]],
+    c: Const[Vec["d"]],
 ):
-    """y_i = (a_{i-1} + e^{u+k_i} v_i) / (b_{i-1} + e^{u+k_i}); a and b add e^{k_i} (v_i, 1)."""
-    y = (a + exp(u + k) * v) / (b + exp(u + k))
-    return exp(w) * a + exp(k) * v, exp(w) * b + exp(k), y
+    """y_i = (a_{i-1} + e^{c + p_i} v_i) / (b_{i-1} + e^{c + p_i}), entry by entry.
+
+    a_i = e^w a_{i-1} + e^{p_i} v_i and b_i = e^w b_{i-1} + e^{p_i}.
+    """
+    y = (a + exp(c + p) * v) / (b + exp(c + p))
+    return exp(w) * a + exp(p) * v, exp(w) * b + exp(p), y
 
 
-@rwkv4.also_written_in("the past weighed against the current token, sums decayed when read")
+@rwkv4.also_written_in("the value and what the past adds, weighed against the current token")
 def rwkv4(
     a: State["d"],
     b: State["d"],
-    k: Vec["d"],
+    p: Vec["d"],
     v: Vec["d"],
     w: Const[Negative["d"]],
-    u: Const[Vec["d"]],
+    c: Const[Vec["d"]],
 ):
-    """a_i = e^w a_{i-1} + e^{k_i-w} v_i, so that what the readout sees is e^w a_{i-1}."""
-    past, weight = exp(w - u - k) * a, exp(w - u - k) * b
-    a, b = exp(w) * a + exp(k - w) * v, exp(w) * b + exp(k - w)
-    return a, b, (past + v) / (weight + 1)
+    """y_i = v_i + (m_i a_{i-1} - m_i b_{i-1} v_i) / (1 + m_i b_{i-1}) with m_i = e^{-c - p_i}."""
+    m = exp(-c - p)
+    y = v + (m * a - m * b * v) / (1 + m * b)
+    decay, weight = exp(w), exp(p)
+    return decay * a + weight * v, decay * b + weight, y

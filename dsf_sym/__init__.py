@@ -3,14 +3,12 @@
 The verbs (`check`, `compare`, `derive`, `explain`, `minimal`, `recheck`, ...) load when first used.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .declare import Const, Gate, Mat, Negative, Positive, Real, Scalar, State, Unit, Vec
-from .layer import Layer, layer
-from .tensor import (
+from .language.declare import Const, Gate, Mat, Negative, Positive, Real, Scalar, State, Unit, Vec
+from .language.layer import Layer, layer
+from .language.tensor import (
     concat,
     diag,
     einsum,
@@ -31,41 +29,30 @@ from .tensor import (
 )
 
 if TYPE_CHECKING:
-    from .catalogue import catalogue, find
-    from .check import check
-    from .checkers import recheck
-    from .contain import contains
-    from .costs import costs
-    from .decide import compare
-    from .derive import derive
-    from .explain import explain
-    from .minimal import minimal
-    from .structure import structure
+    from .certificates.checkers import recheck
+    from .deciding.check import check
+    from .deciding.contain import contains
+    from .deciding.decide import compare
+    from .deciding.explain import explain
+    from .deciding.minimal import minimal
+    from .derivation.costs import costs
+    from .derivation.derive import derive
+    from .derivation.structure import structure
+    from .language.loading import catalogue, find
 
 _VERBS = {
-    "catalogue": "catalogue",
-    "check": "check",
-    "compare": "decide",
-    "contains": "contain",
-    "costs": "costs",
-    "derive": "derive",
-    "explain": "explain",
-    "find": "catalogue",
-    "minimal": "minimal",
-    "recheck": "checkers",
-    "structure": "structure",
+    "catalogue": "language.loading",
+    "check": "deciding.check",
+    "compare": "deciding.decide",
+    "contains": "deciding.contain",
+    "costs": "derivation.costs",
+    "derive": "derivation.derive",
+    "explain": "deciding.explain",
+    "find": "language.loading",
+    "minimal": "deciding.minimal",
+    "recheck": "certificates.checkers",
+    "structure": "derivation.structure",
 }
-
-
-class _Package(ModuleType):
-    """The package; a submodule called like a verb does not take the verb's place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _VERBS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

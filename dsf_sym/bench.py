@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .automaton import Automaton
-from .certificate import header
-from .checkers import recheck
-from .closure import closure
-from .decide import rational_rows
-from .declare import Const, Gate, Scalar, State, Vec
-from .layer import Layer, layer
-from .tensor import outer, scale
+from .automata.automaton import Automaton
+from .automata.closure import closure
+from .certificates.certificate import header
+from .certificates.checkers import recheck
+from .deciding.decide import rational_rows
+from .language.declare import Const, Gate, Scalar, State, Vec
+from .language.layer import Layer, layer
+from .language.tensor import outer, scale
 from .verdict import Question
 
 SIZES = (2, 4, 8, 16, 32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .evaluate import Sizes
-from .run import Values
+from .automata.run import Values
+from .language.evaluate import Sizes
 
 EXIT = {"proved": 0, "refuted": 1, "undecided": 3, "conditional": 4}
 
@@ -65,7 +65,7 @@ class Verdict:
     seconds: float = field(default=0.0, compare=False)
 
     def _repr_latex_(self) -> str:
-        from .report import verdict_latex
+        from .rendering.report import verdict_latex
 
         return f"$\\displaystyle {verdict_latex(self)}$"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from dsf_sym import Layer
-from dsf_sym.domains import REAL, Domain
-from dsf_sym.layer import Signal, validate
-from dsf_sym.tensor import Input, lift
+from dsf_sym.language.domains import REAL, Domain
+from dsf_sym.language.layer import Signal, validate
+from dsf_sym.language.tensor import Input, lift
 
 NAMES = ("s", "t")
 Matrix = tuple[tuple[Fraction, ...], ...]

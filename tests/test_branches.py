@@ -6,11 +6,11 @@ from fractions import Fraction
 import pytest
 
 from dsf_sym import Scalar, State, Vec, elu, exp, layer, maximum, relu
-from dsf_sym.automaton import Automaton
-from dsf_sym.decide import compare
+from dsf_sym.arithmetic.scalars import Balls
+from dsf_sym.automata.automaton import Automaton
+from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import SizeError
-from dsf_sym.scalars import Balls
-from dsf_sym.terms import atom_form, function_form, input_atom
+from dsf_sym.index.terms import atom_form, function_form, input_atom
 
 
 @layer

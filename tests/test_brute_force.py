@@ -12,10 +12,10 @@ from affine_pairs import Affine, first_difference, random_affine, random_change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsf_sym.checkers import recheck
-from dsf_sym.decide import compare
-from dsf_sym.domains import GATE, REAL
-from dsf_sym.run import outputs_on
+from dsf_sym.automata.run import outputs_on
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.decide import compare
+from dsf_sym.language.domains import GATE, REAL
 
 TINY = (-1, 0, 0, 0, 0, 1)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dsf_sym.catalogue import catalogue, find, load
 from dsf_sym.errors import DomainError, LanguageError, LoadError, ShapeError, UnknownName
-from dsf_sym.tensor import text
+from dsf_sym.language.loading import catalogue, find, load
+from dsf_sym.language.tensor import text
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = [
@@ -115,7 +115,7 @@ def test_derivations_import_only_the_language(file):
 
 def test_loading_the_catalogue_needs_neither_sympy_nor_numpy():
     code = (
-        "import sys; from dsf_sym.catalogue import catalogue; assert catalogue();"
+        "import sys; from dsf_sym.language.loading import catalogue; assert catalogue();"
         "print([m for m in ('sympy', 'numpy', 'flint') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -135,7 +135,7 @@ def test_specialisation_is_part_of_the_catalogue():
 
 
 def test_unknown_names_get_the_nearest():
-    assert "did you mean gla?" in failure(UnknownName, "glaa")
+    assert "did you mean gla" in failure(UnknownName, "glaa")
     assert "there are deltanet, " in failure(UnknownName, "transformer_xxl")
 
 

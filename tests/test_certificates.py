@@ -7,25 +7,12 @@ from pathlib import Path
 import layers
 import pytest
 
-from dsf_sym import (
-    Const,
-    Negative,
-    Positive,
-    Real,
-    State,
-    Unit,
-    Vec,
-    checkers,
-    exp,
-    layer,
-    log,
-    sqrt,
-    sum,
-)
-from dsf_sym import certificate as certificates
-from dsf_sym.certificate import header, layer_from_spec, layers_of
-from dsf_sym.checkers import CHECKERS, recheck
-from dsf_sym.decide import compare
+from dsf_sym import Const, Negative, Positive, Real, State, Unit, Vec, exp, layer, log, sqrt, sum
+from dsf_sym.certificates import certificate as certificates
+from dsf_sym.certificates import checkers
+from dsf_sym.certificates.certificate import header, layer_from_spec, layers_of
+from dsf_sym.certificates.checkers import CHECKERS, recheck
+from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import CertificateError, DsfError, Rejected
 from dsf_sym.verdict import Question
 

@@ -91,7 +91,7 @@ def test_check_tells_every_layer_of_the_catalogue_equal_ones_first(dsf):
     assert code == 0
     rows = [line.split() for line in out.split("lengths?\n\n")[1].split("\n\n")[0].splitlines()]
     assert rows[0][:2] == ["proved", "gated_deltanet"]
-    assert {row[1] for row in rows if row[0] in ("proved", "refuted")} == {
+    assert {row[1] for row in rows if row[0] in ("proved", "conditional", "refuted")} == {
         line.split()[0] for line in listed.splitlines() if not line.startswith(" ")
     }
     assert "token 1  " in out and "dsf compare" in out

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dsf_sym.certificate import read
+from dsf_sym.certificates.certificate import read
 from dsf_sym.cli import run
 
 MY_LAYER = str(Path(__file__).parent.parent / "examples" / "my_layer.py")
@@ -96,8 +96,8 @@ def test_an_output_path_is_refused_before_the_work_starts(refused, tmp_path, mon
     def never(*_, **__):
         raise AssertionError("the work has started")
 
-    monkeypatch.setattr("dsf_sym.decide.compare", never)
-    monkeypatch.setattr(import_module("dsf_sym.minimal"), "minimal", never)
+    monkeypatch.setattr("dsf_sym.deciding.decide.compare", never)
+    monkeypatch.setattr(import_module("dsf_sym.deciding.minimal"), "minimal", never)
     kept = tmp_path / "kept.json"
     kept.write_text("mine")
     for path, said in (
@@ -210,7 +210,7 @@ def test_an_unexpected_error_keeps_its_traceback(capsys, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("dsf_sym.decide.compare", broken)
+    monkeypatch.setattr("dsf_sym.deciding.decide.compare", broken)
     assert run(["compare", "gla", "retnet"]) == 70
     err = capsys.readouterr().err
     assert "Traceback" in err and "a fault" in err and "fault of dsf" in " ".join(err.split())

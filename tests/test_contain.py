@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dsf_sym import Const, Gate, Scalar, State, Vec, layer, outer, scale
-from dsf_sym.catalogue import catalogue
-from dsf_sym.checkers import recheck
-from dsf_sym.contain import contains
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.contain import contains
 from dsf_sym.errors import CertificateError, Rejected
+from dsf_sym.language.loading import catalogue
 
 CATALOGUE = catalogue()
 YES = [

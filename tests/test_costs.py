@@ -23,7 +23,7 @@ from dsf_sym import (
     scale,
     softplus,
 )
-from dsf_sym.costs import SizePolynomial, costs
+from dsf_sym.derivation.costs import SizePolynomial, costs
 from dsf_sym.errors import SizeError
 
 

@@ -19,10 +19,8 @@ from dsf_sym import (
     State,
     Unit,
     Vec,
-    closure,
     concat,
     exp,
-    intertwine,
     layer,
     log,
     outer,
@@ -33,10 +31,12 @@ from dsf_sym import (
     sum,
     tanh,
 )
-from dsf_sym.checkers import recheck
-from dsf_sym.decide import compare
+from dsf_sym.automata import closure
+from dsf_sym.automata.run import outputs_on
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding import intertwine
+from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import DomainError, NotAffine, ShapeError, SizeError, UnknownName
-from dsf_sym.run import outputs_on
 
 POSITIVE = ("proved", "conditional")
 
@@ -54,7 +54,7 @@ def decided(a, b, **options):
 
 def no_shorter_prefix_differs(verdict):
     """The witness shows its first difference at its last token."""
-    from dsf_sym.certificate import layers_of
+    from dsf_sym.certificates.certificate import layers_of
 
     witness = verdict.witness
     pair, sizes = layers_of(verdict.certificate), verdict.sizes
@@ -658,14 +658,19 @@ def test_a_tie_on_one_layer_only():
     assert verdict.status == "proved"
 
 
-def test_shapes_that_cannot_be_bridged_are_refused():
+def test_shapes_that_cannot_be_bridged_are_signals_of_their_own():
     @layer
     def vector(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate["d"]):
         S = scale(alpha, S, axis="d") + outer(k, v)
         return S, q @ S
 
-    with pytest.raises(ShapeError, match="disagree about alpha"):
-        compare(layers.gla, vector)
+    verdict = compare(layers.gla, vector)
+    assert verdict.status == "refuted"
+    assert verdict.question.bridges == (
+        "vector.alpha is a signal of its own, alpha_vector",
+    )
+    tied = compare(layers.gla, vector, given=["gla.alpha = 1", "vector.alpha = 1"])
+    assert tied.status == "proved"
 
 
 def domain_pair():

@@ -22,10 +22,10 @@ from dsf_sym import (
     scale,
     sigmoid,
 )
-from dsf_sym.derive import derive
+from dsf_sym.arithmetic.sparse import SparseAlgebra, from_flat
+from dsf_sym.derivation.derive import derive
 from dsf_sym.errors import LanguageError, NotAffine, UnknownName
-from dsf_sym.evaluate import evaluate, shape_of
-from dsf_sym.forms import (
+from dsf_sym.index.forms import (
     at_time,
     coefficient,
     diagonal,
@@ -37,8 +37,8 @@ from dsf_sym.forms import (
     signal_forms,
     text,
 )
-from dsf_sym.sparse import SparseAlgebra, from_flat
-from dsf_sym.terms import FormAlgebra, atom_form, contract
+from dsf_sym.index.terms import FormAlgebra, atom_form, contract
+from dsf_sym.language.evaluate import evaluate, shape_of
 
 SIZES = {"n": 3, "d": 2, "m": 4, "r": 2}
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dsf_sym import Const, Gate, Scalar, State, Vec, diag, einsum, eye, layer, ones, outer
-from dsf_sym.catalogue import catalogue
-from dsf_sym.decide import compare
-from dsf_sym.double_entry import check_matrices
+from dsf_sym.deciding.decide import compare
+from dsf_sym.derivation.double_entry import check_matrices
 from dsf_sym.errors import LanguageError, ShapeError
+from dsf_sym.language.loading import catalogue
 
 CATALOGUE = catalogue()
 SYMBOLS = {"Lam": "Λ", "B": "B", "C": "C", "D": "D"}

@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsf_sym import Scalar, State, Unit, layer, words
-from dsf_sym.automaton import Automaton
-from dsf_sym.closure import closure, first_difference
-from dsf_sym.decide import compare, complete_sizes, rational_from
-from dsf_sym.modular import Draws, IntegerEngine, WordEngine
-from dsf_sym.pairing import pair
-from dsf_sym.span import Span
-from dsf_sym.universe import PRIME
+from dsf_sym import Scalar, State, Unit, layer
+from dsf_sym.arithmetic import words
+from dsf_sym.arithmetic.span import Span
+from dsf_sym.arithmetic.universe import PRIME
+from dsf_sym.automata.automaton import Automaton
+from dsf_sym.automata.closure import closure, first_difference
+from dsf_sym.automata.modular import Draws, IntegerEngine, WordEngine
+from dsf_sym.deciding.decide import compare, complete_sizes, rational_from
+from dsf_sym.deciding.pairing import pair
 
 ROOT = Path(__file__).parent.parent
 
@@ -201,8 +202,8 @@ for blocked in BLOCKED:
     sys.modules[blocked] = None
 sys.path.insert(0, TESTS)
 import layers
-from dsf_sym.decide import compare
-from dsf_sym.checkers import recheck
+from dsf_sym.deciding.decide import compare
+from dsf_sym.certificates.checkers import recheck
 out = {}
 for name, (a, b) in layers.PAIRS.items():
     verdict = compare(a, b, sizes=layers.SIZES.get(name), seed=3)

@@ -34,12 +34,12 @@ from dsf_sym import (
     sum,
     tanh,
 )
-from dsf_sym.domains import POSITIVE
+from dsf_sym.arithmetic.scalars import Rationals
+from dsf_sym.arithmetic.sparse import Sparse, SparseAlgebra, from_flat
 from dsf_sym.errors import DomainError, LanguageError, ShapeError, SizeError, UnknownName
-from dsf_sym.evaluate import evaluate, shape_of
-from dsf_sym.scalars import Rationals
-from dsf_sym.sparse import Sparse, SparseAlgebra, from_flat
-from dsf_sym.tensor import Input, lift, text
+from dsf_sym.language.domains import POSITIVE
+from dsf_sym.language.evaluate import evaluate, shape_of
+from dsf_sym.language.tensor import Input, lift, text
 
 SIZES = {"n": 2, "d": 3, "m": 2}
 q, k = Input("q", ("n",)), Input("k", ("n",))

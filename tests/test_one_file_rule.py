@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dsf_sym.catalogue import catalogue, find
-from dsf_sym.double_entry import check_matrices
+from dsf_sym.derivation.double_entry import check_matrices
+from dsf_sym.language.loading import catalogue, find
 
 ROOT = Path(__file__).resolve().parents[1]
 NEW_FILE = '''\

@@ -22,9 +22,9 @@ from dsf_sym import (
     outer,
     scale,
 )
-from dsf_sym.checkers import recheck
-from dsf_sym.decide import compare
-from dsf_sym.run import outputs_on
+from dsf_sym.automata.run import outputs_on
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.decide import compare
 
 # --- gated delta rule -----------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 from affine_pairs import first_difference, inverse, random_affine, random_change, times
 
-from dsf_sym.checkers import recheck
-from dsf_sym.decide import compare
-from dsf_sym.domains import GATE, REAL
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.decide import compare
+from dsf_sym.language.domains import GATE, REAL
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (4, 1)]
 

@@ -5,12 +5,12 @@ from fractions import Fraction
 import pytest
 
 from dsf_sym import Positive, Scalar, State, Vec, layer, outer
-from dsf_sym.automaton import Automaton
-from dsf_sym.checkers import recheck
-from dsf_sym.decide import compare
+from dsf_sym.automata.automaton import Automaton
+from dsf_sym.automata.product import Frame
+from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.decide import compare
+from dsf_sym.deciding.minimal import minimal
 from dsf_sym.errors import CertificateError, DomainError, NotAffine, Rejected, SizeError
-from dsf_sym.minimal import minimal
-from dsf_sym.product import Frame
 
 
 @layer

@@ -20,9 +20,8 @@ from dsf_sym import (
     outer,
     scale,
 )
-from dsf_sym.derive import derive
-from dsf_sym.errors import LanguageError, ShapeError, SizeError
-from dsf_sym.realize import (
+from dsf_sym.derivation.derive import derive
+from dsf_sym.derivation.realize import (
     hankel,
     markov,
     matrices,
@@ -32,6 +31,7 @@ from dsf_sym.realize import (
     transform,
     transition,
 )
+from dsf_sym.errors import LanguageError, ShapeError, SizeError
 
 
 @layer

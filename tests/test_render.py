@@ -29,12 +29,36 @@ from dsf_sym import (
     sigmoid,
     tanh,
 )
-from dsf_sym.derive import derive
-from dsf_sym.evaluate import evaluate
-from dsf_sym.notation import Compose, Diag, Entries, Kron, Node, Sum, Symbol, expand, shape
-from dsf_sym.recognise import _read, recognise
-from dsf_sym.render import _Printer, render_difference, render_form, render_operator, wrapped
-from dsf_sym.terms import Atom, Form, FormAlgebra, atom_form, function_form, input_atom, normalise
+from dsf_sym.derivation.derive import derive
+from dsf_sym.index.terms import (
+    Atom,
+    Form,
+    FormAlgebra,
+    atom_form,
+    function_form,
+    input_atom,
+    normalise,
+)
+from dsf_sym.language.evaluate import evaluate
+from dsf_sym.rendering.notation import (
+    Compose,
+    Diag,
+    Entries,
+    Kron,
+    Node,
+    Sum,
+    Symbol,
+    expand,
+    shape,
+)
+from dsf_sym.rendering.recognise import _read, recognise
+from dsf_sym.rendering.render import (
+    _Printer,
+    render_difference,
+    render_form,
+    render_operator,
+    wrapped,
+)
 
 
 @layer
@@ -615,7 +639,7 @@ def test_random_forms_expand_back(seed):
 
 SCRIPT = """
 from tests.test_render import LAYERS, matrices, unrolled
-from dsf_sym.render import _Printer, render_difference, render_operator
+from dsf_sym.rendering.render import _Printer, render_difference, render_operator
 for made in LAYERS:
     for form, rows in matrices(made).values():
         print(render_operator(form, rows), render_operator(form, rows, "text"))

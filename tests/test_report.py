@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dsf_sym import Const, Mat, State, Vec, check, compare, find, layer, outer
-from dsf_sym.report import by_terms, fields, wrap
-from dsf_sym.sheet import latex_form, sheet, signal_rows, title_lines
+from dsf_sym.rendering.report import by_terms, fields, wrap
+from dsf_sym.rendering.sheet import latex_form, sheet, signal_rows, title_lines
 
 MY_LAYER = str(Path(__file__).parent.parent / "examples" / "my_layer.py")
 
@@ -42,7 +42,7 @@ def test_a_report_tells_the_latest_difference_first():
 
 def test_layers_of_one_name_are_told_apart():
     verdict = compare(find("gla"), find("linear_attention").given(name="gla"))
-    from dsf_sym.report import verdict_text
+    from dsf_sym.rendering.report import verdict_text
 
     assert "gla (first) and gla (second) differ" in verdict_text(verdict)
 

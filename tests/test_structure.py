@@ -23,11 +23,11 @@ from dsf_sym import (
     scale,
     sqrt,
 )
-from dsf_sym.blocks import Dense
-from dsf_sym.derive import derive
+from dsf_sym.derivation.blocks import Dense
+from dsf_sym.derivation.derive import derive
+from dsf_sym.derivation.structure import check, structure
 from dsf_sym.errors import Rejected
-from dsf_sym.forms import one, text, zero
-from dsf_sym.structure import check, structure
+from dsf_sym.index.forms import one, text, zero
 
 
 @layer

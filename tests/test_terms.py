@@ -28,10 +28,7 @@ from dsf_sym import (
     sum,
     tanh,
 )
-from dsf_sym.evaluate import evaluate, shape_of
-from dsf_sym.spec import rebuild
-from dsf_sym.tensor import Input, text, walk
-from dsf_sym.terms import (
+from dsf_sym.index.terms import (
     Atom,
     Form,
     FormAlgebra,
@@ -42,6 +39,9 @@ from dsf_sym.terms import (
     normalise,
     substitute,
 )
+from dsf_sym.language.evaluate import evaluate, shape_of
+from dsf_sym.language.spec import rebuild
+from dsf_sym.language.tensor import Input, text, walk
 
 SIZES = {"n": 2, "m": 3, "p": 2}
 FUNCTIONS = {

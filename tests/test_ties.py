@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsf_sym import Gate, Real, State, Vec, layer, outer, tensor, ties
-from dsf_sym.decide import compare
+from dsf_sym import Gate, Real, State, Vec, layer, outer
+from dsf_sym.arithmetic.scalars import Rationals
+from dsf_sym.arithmetic.sparse import Sparse, SparseAlgebra
+from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import LanguageError, ShapeError, UnknownName
-from dsf_sym.evaluate import evaluate
-from dsf_sym.scalars import Rationals
-from dsf_sym.sparse import Sparse, SparseAlgebra
-from dsf_sym.tensor import Input, text
-from dsf_sym.ties import LONGEST, parse_tie
+from dsf_sym.language import tensor, ties
+from dsf_sym.language.evaluate import evaluate
+from dsf_sym.language.tensor import Input, text
+from dsf_sym.language.ties import LONGEST, parse_tie
 
 VALUES = {"a": Fraction(2, 3), "b": Fraction(-5, 2), "c": Fraction(7)}
 NAMES = {name: Input(name) for name in VALUES}

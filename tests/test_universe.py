@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsf_sym.poly import ONE, Frac, Poly, constant, frac, variable
-from dsf_sym.universe import PRIME, Universe
+from dsf_sym.arithmetic.poly import ONE, Frac, Poly, constant, frac, variable
+from dsf_sym.arithmetic.universe import PRIME, Universe
 
 HALF = frac(Fraction(1, 2))
 ONE_ = frac(1)

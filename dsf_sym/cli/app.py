@@ -53,7 +53,7 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from ..certificate import library_version
+        from ..certificates.certificate import library_version
 
         click.echo(f"dsf {library_version()}")
         ctx.exit()

@@ -21,7 +21,7 @@ from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
-    from ..layer import Layer
+    from ..language.layer import Layer
     from ..verdict import Verdict
 
 UNDECIDED = 3
@@ -76,10 +76,10 @@ def command(
     sizes = read_sizes(sizes_text)
     found = find_layer(layer)
     others = [find_layer(name) for name in against] if against else None
-    from ..check import check
-    from ..decide import compare
-    from ..report import wrap
-    from ..sheet import sheet, title_lines
+    from ..deciding.check import check
+    from ..deciding.decide import compare
+    from ..rendering.report import wrap
+    from ..rendering.sheet import sheet, title_lines
 
     with Progress(f"checking {found.name}") as progress:
 

@@ -17,7 +17,7 @@ from ..errors import DsfError, SizeError
 from .terminal import error_text
 
 if TYPE_CHECKING:
-    from ..layer import Layer
+    from ..language.layer import Layer
     from ..verdict import Verdict
 
 FORMAT = 1
@@ -114,7 +114,7 @@ def read_sizes(text: str) -> dict[str, int]:
 
 def find_layer(reference: str) -> Layer:
     """The layer of the catalogue or file; UnknownName or LoadError otherwise."""
-    from ..catalogue import find
+    from ..language.loading import find
 
     return find(reference)
 
@@ -141,8 +141,8 @@ def timed_out(
     sense: str = "equal",
 ) -> Verdict:
     """The verdict of a comparison whose time ran out."""
-    from ..decide import complete_sizes
-    from ..pairing import pair
+    from ..deciding.decide import complete_sizes
+    from ..deciding.pairing import pair
     from ..verdict import Verdict
 
     both = pair(a, b, given)

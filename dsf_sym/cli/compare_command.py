@@ -80,9 +80,9 @@ def command(
             "--given is for --sense equal: containment finds the ties of A's signals itself"
         )
     left, right = find_layer(a), find_layer(b)
-    from ..certificate import write
-    from ..contain import contains
-    from ..decide import compare
+    from ..certificates.certificate import write
+    from ..deciding.contain import contains
+    from ..deciding.decide import compare
 
     def decide() -> Verdict:
         if sense == "contains":
@@ -103,7 +103,7 @@ def command(
 
         emit_json("compare", verdict_data(verdict, written))
     else:
-        from ..report import fields, verdict_text
+        from ..rendering.report import fields, verdict_text
 
         click.echo(verdict_text(verdict, width(), painter()))
         if written is not None:

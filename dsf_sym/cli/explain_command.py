@@ -20,7 +20,7 @@ from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
-    from ..explain import Explanation
+    from ..deciding.explain import Explanation
 
 UNDECIDED = 3
 
@@ -55,7 +55,7 @@ def command(
     """
     sizes = read_sizes(sizes_text)
     left, right = find_layer(a), find_layer(b)
-    from ..explain import Explanation, explain
+    from ..deciding.explain import Explanation, explain
 
     with Progress(f"comparing {left.name} with {right.name}"):
         try:
@@ -64,7 +64,7 @@ def command(
             verdict = timed_out(left, right, given, sizes, timeout or 0.0)
             found = Explanation(verdict, None, None, ())
     if as_json:
-        from ..render import render_difference
+        from ..rendering.render import render_difference
         from ..schema import verdict_data
 
         terms = None
@@ -80,7 +80,7 @@ def command(
 
 
 def _lines(found: Explanation) -> list[str]:
-    from ..report import by_terms, fields, plural, verdict_text, wrap
+    from ..rendering.report import by_terms, fields, plural, verdict_text, wrap
 
     lines = [verdict_text(found.verdict, width(), painter())]
     if found.length is None:
@@ -95,7 +95,7 @@ def _lines(found: Explanation) -> list[str]:
     if found.terms is None:
         lines += ["  too long to print"]
     else:
-        from ..render import render_difference
+        from ..rendering.render import render_difference
 
         rows = [
             (f"lag {lag}", by_terms(render_difference(x, style="text")))

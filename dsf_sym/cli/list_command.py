@@ -16,7 +16,7 @@ from .terminal import width
 @json_option
 def command(as_json: bool) -> None:
     """List the layers of the catalogue."""
-    from ..catalogue import catalogue
+    from ..language.loading import catalogue
 
     layers = catalogue()
     if as_json:
@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:
 
         emit_json("list", {"layers": [layer_data(layer) for layer in layers.values()]})
         return
-    from ..report import wrap
+    from ..rendering.report import wrap
 
     name = max(map(len, layers), default=0)
     for layer in layers.values():

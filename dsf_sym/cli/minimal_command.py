@@ -21,7 +21,7 @@ from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
-    from ..minimal import Minimal
+    from ..deciding.minimal import Minimal
 
 UNDECIDED = 3
 CLASS = "steps affine in a real state, their coefficients functions of the current token"
@@ -55,8 +55,8 @@ def command(
     if certificate is not None:
         require_writable(certificate)
     found = find_layer(layer)
-    from ..certificate import write
-    from ..minimal import minimal
+    from ..certificates.certificate import write
+    from ..deciding.minimal import minimal
 
     result: Minimal | None = None
     with Progress(f"reducing {found.name}"):
@@ -84,7 +84,7 @@ def _data(layer: str, result: Minimal | None, written: str | None) -> dict[str, 
 
 
 def _text(layer: str, result: Minimal | None, timeout: float | None, written: str | None) -> str:
-    from ..report import fields, wrap
+    from ..rendering.report import fields, wrap
 
     if result is None:
         status, title = "undecided", f"the smallest state of {layer}"

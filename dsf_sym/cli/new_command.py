@@ -59,6 +59,6 @@ def command(name: str, force: bool, as_json: bool) -> None:
     if as_json:
         emit_json("new", {"file": str(path), "layer": path.stem})
     else:
-        from ..report import fields
+        from ..rendering.report import fields
 
         click.echo("\n".join(fields([("wrote", str(path)), ("next", words)], width(), indent="")))

@@ -16,7 +16,7 @@ from .terminal import Progress, error_text, painter, width
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..layer import Layer
+    from ..language.layer import Layer
 
 EXIT = {"accepted": 0, "rejected": 1, "unreadable": 2, "undecided": 3}
 ROLE = {"accepted": "proved", "rejected": "refuted", "undecided": "undecided"}
@@ -79,9 +79,9 @@ def command(
 
 
 def _recheck(file: str, named: Mapping[str, Layer], timeout: float | None) -> Result:
-    from ..certificate import read
-    from ..checkers import recheck
-    from ..originals import catalogued, confirm, missing
+    from ..certificates.certificate import read
+    from ..certificates.checkers import recheck
+    from ..deciding.originals import catalogued, confirm, missing
 
     result = Result(file, "accepted")
     try:
@@ -108,7 +108,7 @@ def _recheck(file: str, named: Mapping[str, Layer], timeout: float | None) -> Re
 
 
 def _text(result: Result) -> str:
-    from ..report import SENSES, fields, wrap
+    from ..rendering.report import SENSES, fields, wrap
 
     head = wrap(result.file, width(), first=f"{result.status}: ")
     head[0] = head[0].replace(

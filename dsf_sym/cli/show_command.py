@@ -20,8 +20,8 @@ def command(layer: str, latex: bool, as_json: bool) -> None:
     """Show a layer: signals, state-space form, structure, costs and reference."""
     found = find_layer(layer)
     if latex:
-        from ..derive import derive
-        from ..sheet import latex_form
+        from ..derivation.derive import derive
+        from ..rendering.sheet import latex_form
 
         text = latex_form(derive(found))
         if as_json:
@@ -29,7 +29,7 @@ def command(layer: str, latex: bool, as_json: bool) -> None:
         else:
             click.echo(text)
         return
-    from ..sheet import reference, sheet, signal_rows, title_lines
+    from ..rendering.sheet import reference, sheet, signal_rows, title_lines
 
     made = sheet(found)
     if as_json:
@@ -38,7 +38,7 @@ def command(layer: str, latex: bool, as_json: bool) -> None:
         origin = {"reference": reference(found), "printed_in": [m.source for m in found.matrices]}
         emit_json("show", {"layer": layer_data(found), **sheet_data(made), **origin})
         return
-    from ..report import fields
+    from ..rendering.report import fields
 
     rows = [
         ("reference", reference(found)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
-    from ..report import Paint
+    from ..rendering.report import Paint
 
 WIDEST, NARROWEST = 80, 40
 COLOURS = {"proved": "green", "conditional": "yellow", "refuted": "red", "undecided": "magenta"}
@@ -43,7 +43,7 @@ def painter(stream: TextIO | None = None) -> Paint:
 
 def error_text(message: str) -> str:
     """`error: message`, long lines wrapped; a line that a caret points into is cut around it."""
-    from ..report import HARD, wrap
+    from ..rendering.report import HARD, wrap
 
     lines: list[str] = []
     given = f"error:{HARD}{message}".split("\n")

@@ -6,11 +6,11 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ..report import shaped
+from ..rendering.report import shaped
 
 if TYPE_CHECKING:
-    from ..layer import Layer
-    from ..sheet import Sheet
+    from ..language.layer import Layer
+    from ..rendering.sheet import Sheet
     from ..verdict import Verdict
 
 

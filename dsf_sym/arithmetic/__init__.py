@@ -1,0 +1,1 @@
+"""Scalars: polynomials with generators, rationals, balls, residues, and arrays of them."""

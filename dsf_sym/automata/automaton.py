@@ -1,0 +1,303 @@
+"""Layers at concrete sizes as one weighted automaton: x = (h_1; h_2; ...; 1), tokens as letters.
+
+`J(s) x` and the outputs are evaluated from the expression graph, exactly over fractions of
+polynomials (`Exact`) or at random points modulo a prime (`Modular`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
+
+from ..arithmetic.poly import Frac, frac
+from ..arithmetic.sparse import Index, Sparse, SparseAlgebra
+from ..arithmetic.universe import Branched, Fork, Universe
+from ..derivation.affine import Affine, AffineLayer, affine_layer, common_readouts
+from ..errors import SizeError
+from ..language.domains import POSITIVE
+from ..language.evaluate import Sizes, evaluate, shape_of
+from ..language.layer import Layer, Signal
+from ..language.tensor import Function, Input, Tensor, walk
+
+MOST_LETTERS = 1024
+Vector = dict[int, Any]
+Letter = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a state of a layer sits in the joint vector."""
+
+    layer: int
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """One or more layers over the same tokens; the last coordinate of the state is always 1."""
+
+    layers: tuple[Layer, ...]
+    sizes: Sizes
+
+    @cached_property
+    def parts(self) -> list[AffineLayer]:
+        """Each layer split into linear parts and offsets; beside a ratio every output is one."""
+        return common_readouts([affine_layer(layer) for layer in self.layers])
+
+    @cached_property
+    def signals(self) -> dict[str, Signal]:
+        """Tokens and constants of all layers by name."""
+        return {s.name: s for layer in self.layers for s in layer.signals if s.kind != "state"}
+
+    @cached_property
+    def slots(self) -> list[Slot]:
+        """The states in the order of the joint vector, row-major."""
+        out, offset = [], 0
+        for i, layer in enumerate(self.layers):
+            for state in layer.of_kind("state"):
+                shape = shape_of(state.dims, self.sizes)
+                out.append(Slot(i, state.name, shape, offset))
+                offset += prod(shape)
+        return out
+
+    @property
+    def width(self) -> int:
+        """The dimension of the joint vector, its constant coordinate included."""
+        return 1 + sum(prod(slot.shape) for slot in self.slots)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the output, the same for all layers."""
+        return shape_of(self.layers[0].output.dims, self.sizes)
+
+    @cached_property
+    def _letters(self) -> list[Letter]:
+        out: list[Letter] = []
+        open_ones = self._signs("token")[::-1]
+        while open_ones:
+            letter = open_ones.pop()
+            try:
+                Branch(self, Universe(), letter).functions  # noqa: B018
+                out.append(letter)
+            except Fork as fork:
+                open_ones += [letter | {fork.question: sign} for sign in (-1, 1)]
+            if len(out) + len(open_ones) > MOST_LETTERS:
+                names = " and ".join(x.name for x in self.layers)
+                sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
+                raise SizeError(
+                    f"{names} at {sizes} branch in more than {MOST_LETTERS} ways a token (relu, "
+                    "elu, max, abs of each entry); take smaller sizes"
+                )
+        return out
+
+    def letters(self) -> list[Letter]:
+        """The branches of a token: a unit vector of size 1 is +1 or -1, relu is x or 0."""
+        return self._letters
+
+    def signs(self) -> list[Letter]:
+        """The same for constants: a sign that stays through the sequence, so no letter."""
+        return self._signs("constant")
+
+    def _signs(self, kind: str) -> list[Letter]:
+        split = {
+            s.name: [sign for sign in (1, -1) if Fraction(sign) in s.domain.interval]
+            for s in self.signals.values()
+            if s.kind == kind and s.domain.unit and shape_of(s.dims, self.sizes) == (1,)
+        }
+        return [dict(zip(split, signs, strict=True)) for signs in product(*split.values())]
+
+    def symbols(self, universe: Universe, letter: Letter) -> dict[str, Sparse]:
+        """Every signal with a variable for each entry; unit vectors by stereographic projection."""
+        out = {}
+        for s in self.signals.values():
+            shape = shape_of(s.dims, self.sizes)
+            if s.name in letter:
+                out[s.name] = Sparse(shape, {(0,): frac(letter[s.name])})
+            elif s.domain.unit and shape == (1,):
+                out[s.name] = Sparse(shape, {(0,): universe.sign(entry_name(s.name, (0,)))})
+            elif s.domain.unit:
+                out[s.name] = _on_sphere(universe, s, shape[0])
+            else:
+                positive = s.domain.interval.within(POSITIVE.interval)
+                entries = {
+                    i: universe.entry(
+                        entry_name(s.name, i), constant=s.kind == "constant", positive=positive
+                    )
+                    for i in product(*map(range, shape))
+                }
+                out[s.name] = Sparse(shape, entries)
+        return out
+
+
+def entry_name(name: str, index: Sequence[int]) -> str:
+    """The name of an entry in certificates and messages: `k[0]`, or the name of a scalar."""
+    return f"{name}[{','.join(map(str, index))}]" if index else name
+
+
+def _on_sphere(universe: Universe, s: Signal, n: int) -> Sparse:
+    t = [
+        universe.entry(f"{s.name}<{i}>", constant=s.kind == "constant", positive=False)
+        for i in range(n - 1)
+    ]
+    square = sum((x * x for x in t), start=frac(0))
+    norm = (frac(1) + square).inverse()
+    entries: dict[Index, Frac] = {(i,): (x + x) * norm for i, x in enumerate(t)}
+    entries[(n - 1,)] = (frac(1) - square) * norm
+    return Sparse((n,), entries)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The automaton on one letter: exact symbols of all signals and of every function node."""
+
+    automaton: Automaton
+    universe: Universe
+    letter: Letter
+
+    @cached_property
+    def symbols(self) -> dict[str, Sparse]:
+        """The signals."""
+        return self.automaton.symbols(self.universe, self.letter)
+
+    @cached_property
+    def functions(self) -> dict[Tensor, Sparse]:
+        """The exact value of every function node, in generators."""
+        roots = [root for part in self.automaton.parts for root in roots_of(part)]
+        nodes = [n for n in walk(*roots) if isinstance(n, Function)]
+        scalars = Branched(self.universe, self.letter)
+        algebra = SparseAlgebra(scalars, self.automaton.sizes)
+        return dict(zip(nodes, evaluate(nodes, self.symbols, algebra), strict=True))
+
+    @cached_property
+    def variables(self) -> list[int]:
+        """The variables of tokens, constants and generators."""
+        arrays = [*self.symbols.values(), *self.functions.values()]
+        return sorted({v for a in arrays for x in a.entries.values() for v in x.variables()})
+
+
+def roots_of(part: AffineLayer) -> list[Tensor]:
+    """The linear parts and offsets of a layer's states and output."""
+    affines = [*part.step.values(), *part.readouts]
+    return [x for a in affines for x in (a.linear, a.offset) if x is not None]
+
+
+class Action:
+    """`J(s)` and the readouts at one token, over any array algebra with sparse tables.
+
+    inputs: the signals; known: nodes that already have values.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        algebra: SparseAlgebra,
+        inputs: dict[str, Sparse],
+        known: dict[Tensor, Sparse],
+    ) -> None:
+        self.automaton, self.algebra, self.inputs = automaton, algebra, inputs
+        free = state_free(automaton)
+        self.known = dict(zip(free, evaluate(free, inputs, algebra, known), strict=True))
+
+    def _layer_values(
+        self, i: int, x: Vector, which: Callable[[AffineLayer], list[Affine]]
+    ) -> list[Sparse]:
+        part = self.automaton.parts[i]
+        states = {}
+        for slot in self.automaton.slots:
+            if slot.layer == i:
+                size = prod(slot.shape)
+                here = {k - slot.offset: v for k, v in x.items() if 0 <= k - slot.offset < size}
+                states[slot.name] = Sparse(
+                    slot.shape, {unflat_index(k, slot.shape): v for k, v in here.items()}
+                )
+        affines = which(part)
+        linear = [a.linear for a in affines if a.linear is not None]
+        values = iter(evaluate(linear, states, self.algebra, self.known))
+        weight = x.get(self.automaton.width - 1)
+        out = []
+        for a in affines:
+            total = next(values) if a.linear is not None else None
+            if a.offset is not None and weight is not None:
+                offset = self.known[a.offset].map(lambda y: y * weight)
+                total = offset if total is None else self.algebra.add([total, offset], ())
+            out.append(total if total is not None else Sparse((), {}))
+        return out
+
+    def step(self, x: Vector) -> Vector:
+        """J(s) x."""
+        out: Vector = {}
+        for i, part in enumerate(self.automaton.parts):
+            names = list(part.step)
+            values = self._layer_values(i, x, lambda p: list(p.step.values()))
+            for slot in self.automaton.slots:
+                if slot.layer == i:
+                    value = values[names.index(slot.name)]
+                    for index, entry in value.entries.items():
+                        out[slot.offset + flat_index(index, slot.shape)] = entry
+        last = self.automaton.width - 1
+        if last in x:
+            out[last] = x[last]
+        return out
+
+    def outputs(self, x: Vector) -> list[list[Sparse]]:
+        """The readouts of each layer from the old state x: output, or numerator and denominator."""
+        return [
+            self._layer_values(i, x, lambda p: list(p.readouts))
+            for i in range(len(self.automaton.layers))
+        ]
+
+
+def flat_index(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """The row-major position of an index."""
+    at = 0
+    for i, n in zip(index, shape, strict=True):
+        at = at * n + i
+    return at
+
+
+def unflat_index(at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index at a row-major position."""
+    index = []
+    for n in reversed(shape):
+        at, i = divmod(at, n)
+        index.append(i)
+    return tuple(reversed(index))
+
+
+def state_free(automaton: Automaton) -> list[Tensor]:
+    """The nodes that depend on the token alone, arguments first."""
+    free = []
+    for part in automaton.parts:
+        states = {s.name for s in part.layer.of_kind("state")}
+        reads: set[Tensor] = set()
+        for node in walk(*roots_of(part)):
+            own = isinstance(node, Input) and node.name in states
+            if own or any(child in reads for child in node.children):
+                reads.add(node)
+            else:
+                free.append(node)
+    return free
+
+
+def exact_action(branch: Branch) -> Action:
+    """The automaton on a symbolic token: entries are fractions of polynomials."""
+    algebra = SparseAlgebra(branch.universe, branch.automaton.sizes)
+    return Action(branch.automaton, algebra, branch.symbols, branch.functions)
+
+
+def start_vector(automaton: Automaton, constants: dict[str, Sparse], one: Any) -> Vector:
+    """The joint start: each state's constant, or zero, and 1."""
+    out: Vector = {automaton.width - 1: one}
+    for slot in automaton.slots:
+        first = automaton.layers[slot.layer].start.get(slot.name)
+        if first is not None:
+            for index, entry in constants[first].entries.items():
+                out[slot.offset + flat_index(index, slot.shape)] = entry
+    return out

@@ -1,0 +1,1 @@
+"""Proofs and refutations as data, and one small independent checker a kind."""

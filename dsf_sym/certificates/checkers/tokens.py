@@ -1,0 +1,27 @@
+"""Tokens of a certificate: read as exact rationals and required to lie in their domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from ...automata.run import Values, count
+from ...errors import Rejected
+from ...language.evaluate import Sizes
+from ...language.layer import Signal
+
+
+def read_values(raw: Mapping[str, Sequence[str]]) -> Values:
+    """Signals by name, row-major."""
+    return {str(name): [Fraction(x) for x in xs] for name, xs in raw.items()}
+
+
+def require_inside(s: Signal, values: Values, sizes: Sizes, where: str) -> None:
+    """Raise Rejected unless the values of a signal fill its shape and lie in its domain."""
+    if s.name not in values or len(values[s.name]) != count(s, sizes):
+        raise Rejected(f"{where}: {s.name} needs {count(s, sizes)} entries")
+    outside = [x for x in values[s.name] if x not in s.domain.interval]
+    if outside:
+        raise Rejected(f"{where}: {s.name} = {outside[0]} is outside {s.domain}")
+    if s.domain.unit and sum(x * x for x in values[s.name]) != 1:
+        raise Rejected(f"{where}: {s.name} does not have norm 1")

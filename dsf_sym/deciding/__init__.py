@@ -1,0 +1,1 @@
+"""The questions: equal, contained, smallest state, and why not."""

@@ -1,0 +1,143 @@
+"""A shortest sequence of exact rational tokens on which two layers differ, made simple to read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..automata.run import Values, count, outputs_on
+from ..errors import DsfError
+from ..language.domains import Domain
+from ..verdict import Witness
+
+if TYPE_CHECKING:
+    from ..automata.automaton import Automaton
+    from ..language.layer import Signal
+
+ATTEMPTS = 60
+MOST_ATTEMPTS = 4000
+BITS = (64, 256)
+_SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-2", "1/3", "3", "-3", "1/4", "-1/2")]
+
+
+def find_witness(automaton: Automaton, length: int, *, seed: int = 0) -> tuple[Witness, int] | None:
+    """A witness of the given length and the bits it needs, or None when no try confirms one.
+
+    The layers' definitions are run on random simple tokens inside the domains; then every entry is
+    replaced by a simpler one as long as the outputs still differ.
+    """
+    rng = random.Random(seed)
+    # One word of letters among many may be the only one that shows the difference.
+    attempts = min(ATTEMPTS * len(automaton.letters()) ** length, MOST_ATTEMPTS)
+    for attempt in range(max(attempts, ATTEMPTS)):
+        spread = 4 + attempt % ATTEMPTS
+        tokens = [random_values(automaton, "token", rng, spread) for _ in range(length)]
+        constants = random_values(automaton, "constant", rng, spread)
+        for bits in BITS:
+            if _differ(automaton, tokens, constants, bits):
+                _simplify(automaton, tokens, constants, bits)
+                return _witness(automaton, tokens, constants, bits), bits
+    return None
+
+
+def random_values(automaton: Automaton, kind: str, rng: random.Random, spread: int) -> Values:
+    """Simple random rationals inside the domains, for every token or constant."""
+    return {
+        s.name: list(_point(s, automaton, rng, spread))
+        for s in automaton.signals.values()
+        if s.kind == kind
+    }
+
+
+def _point(s: Signal, automaton: Automaton, rng: random.Random, spread: int) -> Iterator[Fraction]:
+    n = count(s, automaton.sizes)
+    if s.domain.unit:
+        yield from _on_sphere(s.domain, n, rng, spread)
+        return
+    for _ in range(n):
+        yield _inside(s.domain, rng, spread)
+
+
+def _on_sphere(domain: Domain, n: int, rng: random.Random, spread: int) -> list[Fraction]:
+    """A point of the unit sphere with every entry in the interval; the last try if none has."""
+    point: list[Fraction] = []
+    for _ in range(100):
+        point = _sphere([Fraction(rng.randint(-spread, spread), 2) for _ in range(n - 1)], rng)
+        for signs in (point, [abs(x) for x in point], [-abs(x) for x in point]):
+            if all(x in domain.interval for x in signs):
+                return signs
+    return point
+
+
+def _sphere(t: list[Fraction], rng: random.Random) -> list[Fraction]:
+    """A rational point of the unit sphere by stereographic projection, its entries shuffled."""
+    square = sum((x * x for x in t), start=Fraction(0))
+    sign = rng.choice((1, -1))
+    point = [2 * x / (1 + square) for x in t] + [sign * (1 - square) / (1 + square)]
+    rng.shuffle(point)
+    return point
+
+
+def _inside(domain: Domain, rng: random.Random, spread: int) -> Fraction:
+    low, high = domain.interval.low, domain.interval.high
+    if low is not None and high is not None:
+        steps = spread + 2
+        return low + (high - low) * Fraction(rng.randint(1, steps - 1), steps)
+    step = Fraction(rng.randint(1, spread), rng.choice((1, 1, 2)))
+    if low is not None:
+        return low + step
+    if high is not None:
+        return high - step
+    return step * rng.choice((1, -1))
+
+
+def _differ(automaton: Automaton, tokens: list[Values], constants: Values, bits: int) -> bool:
+    try:
+        (a, b), scalars = outputs_on(automaton.layers, tokens, constants, automaton.sizes, bits)
+    except (ZeroDivisionError, DsfError):
+        return False
+    return any(scalars.differ(p, q) for p, q in zip(a[-1], b[-1], strict=True))
+
+
+def _simplify(automaton: Automaton, tokens: list[Values], constants: Values, bits: int) -> None:
+    """Replace entries in place by the first simple value that keeps the outputs apart."""
+    for values in (*tokens, constants):
+        for name, entries in values.items():
+            s = automaton.signals[name]
+            if s.domain.unit:
+                _simplify_unit(automaton, tokens, constants, bits, entries, s.domain)
+                continue
+            for i, old in enumerate(entries):
+                for simple in _SIMPLE:
+                    if simple == old:
+                        break
+                    if simple in s.domain.interval:
+                        entries[i] = simple
+                        if _differ(automaton, tokens, constants, bits):
+                            break
+                        entries[i] = old
+
+
+def _simplify_unit(
+    automaton: Automaton,
+    tokens: list[Values],
+    constants: Values,
+    bits: int,
+    entries: list[Fraction],
+    domain: Domain,
+) -> None:
+    old = list(entries)
+    for i in range(len(old)):
+        entries[:] = [Fraction(int(i == j)) for j in range(len(old))]
+        inside = all(x in domain.interval for x in entries)
+        if inside and _differ(automaton, tokens, constants, bits):
+            return
+    entries[:] = old
+
+
+def _witness(automaton: Automaton, tokens: list[Values], constants: Values, bits: int) -> Witness:
+    (a, b), scalars = outputs_on(automaton.layers, tokens, constants, automaton.sizes, bits)
+    shown = [tuple(scalars.show(x) for x in y[-1]) for y in (a, b)]
+    return Witness(tuple(tokens), constants, (shown[0], shown[1]))

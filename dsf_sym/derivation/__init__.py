@@ -1,0 +1,1 @@
+"""From a step to its state-space form: linearity, structure of the transition, matrices, costs."""

@@ -1,0 +1,102 @@
+"""The structure of Λ, found from its terms, with factors; rebuilt from them and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Rejected
+from ..index.forms import text, zero
+from .blocks import Block, find_block
+from .family import Property, commuting, constant_in_time, symmetric
+
+if TYPE_CHECKING:
+    from .derive import StateSpace
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The structure of Λ, one block for every pair of states that is not zero.
+
+    pattern: "one state", "block diagonal", "block triangular" or "full", with the states in
+    `order`, in which a triangular Λ is lower triangular.
+    """
+
+    blocks: Mapping[tuple[str, str], Block]
+    states: tuple[str, ...]
+    pattern: str
+    order: tuple[str, ...]
+    constant_in_time: Property
+    commuting: Property
+    symmetric: Property
+
+    @property
+    def kind(self) -> str:
+        """The structure in words: of the one block, or of every diagonal block."""
+        if len(self.states) == 1:
+            block = self.blocks.get((self.states[0],) * 2)
+            return "zero" if block is None else block.kind
+        kinds = [self.blocks[s, s].kind if (s, s) in self.blocks else "zero" for s in self.order]
+        return f"{self.pattern}: " + ", ".join(
+            f"{s} {kind}" for s, kind in zip(self.order, kinds, strict=True)
+        )
+
+    def __str__(self) -> str:
+        if len(self.states) == 1:
+            return next((str(block) for block in self.blocks.values()), "zero")
+        rows = [f"{row} from {column}: {block}" for (row, column), block in self.blocks.items()]
+        return f"{self.pattern}; " + "; ".join(rows)
+
+
+def structure(space: StateSpace) -> Structure:
+    """The structure of Λ with its factors.
+
+    Rebuilt from the factors, Λ has the normal form it came from: `check` is called before this
+    returns. Raises Rejected when it has not, which would be a fault of this library.
+    """
+    blocks = {
+        (row, column): find_block(row, column, form, space.state(row).dims)
+        for (row, column), form in space.Lam.items()
+    }
+    names = tuple(s.name for s in space.states)
+    pattern, order = _pattern(names, set(blocks))
+    found = Structure(
+        blocks,
+        names,
+        pattern,
+        order,
+        constant_in_time(space),
+        commuting(space),
+        symmetric(space),
+    )
+    check(found, space)
+    return found
+
+
+def check(found: Structure, space: StateSpace) -> None:
+    """Rebuild Λ from the factors and compare normal forms; raises Rejected naming the block."""
+    for key in {*found.blocks, *space.Lam}:
+        row, column = key
+        dims = space.state(row).dims + space.state(column).dims
+        want = space.Lam.get(key, zero(dims))
+        got = found.blocks[key].form() if key in found.blocks else zero(dims)
+        if got != want:
+            raise Rejected(
+                f"{space.layer.name}: the structure of Λ from {column} to {row} does not rebuild "
+                f"it: the factors give {text(got)}, Λ has {text(want)}"
+            )
+
+
+def _pattern(names: tuple[str, ...], keys: set[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
+    if len(names) < 2:
+        return "one state", names
+    needs = {n: {c for r, c in keys if r == n and c != n} for n in names}
+    if not any(needs.values()):
+        return "block diagonal", names
+    order: list[str] = []
+    while ready := [n for n in names if n not in order and needs[n] <= set(order)]:
+        order.append(ready[0])
+    if len(order) == len(names):
+        return "block triangular", tuple(order)
+    return "full", names

@@ -1,0 +1,1 @@
+"""What a researcher writes: tensors with named sizes, declarations, layers and ties."""

@@ -1,0 +1,542 @@
+"""Tensors with named sizes: the expression graph that every interpretation of a layer evaluates.
+
+A tensor has one size name an axis. Nothing broadcasts by position: a scalar meets any tensor, equal
+shapes meet entry by entry, and everything else names its axes (`outer`, `scale`, `einsum`, `@`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..errors import DomainError, LanguageError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+LABELS = "abcdefghijklmnopqrstuvwxyz"
+FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "relu", "elu", "inverse")
+
+Dims = tuple[str, ...]
+
+
+class Tensor:
+    """A node of the expression graph; `dims` are its size names, one for each axis."""
+
+    __slots__ = ("dims",)
+    __array_ufunc__ = None
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The nodes this one is computed from."""
+        return ()
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose: axes in reverse order."""
+        axes = LABELS[: len(self.dims)]
+        return self if len(axes) < 2 else Reindex(f"{axes}->{axes[::-1]}", self, self.dims[::-1])
+
+    def sum(self, *axes: str) -> Tensor:
+        """Sum over the named axes, or over all of them."""
+        return sum(self, *axes)
+
+    def __add__(self, other: object) -> Tensor:
+        return add(self, lift(other))
+
+    def __radd__(self, other: object) -> Tensor:
+        return add(lift(other), self)
+
+    def __neg__(self) -> Tensor:
+        return multiply(Number(Fraction(-1)), self)
+
+    def __sub__(self, other: object) -> Tensor:
+        return add(self, -lift(other))
+
+    def __rsub__(self, other: object) -> Tensor:
+        return add(lift(other), -self)
+
+    def __mul__(self, other: object) -> Tensor:
+        return multiply(self, lift(other))
+
+    def __rmul__(self, other: object) -> Tensor:
+        return multiply(lift(other), self)
+
+    def __truediv__(self, other: object) -> Tensor:
+        return divide(self, lift(other))
+
+    def __rtruediv__(self, other: object) -> Tensor:
+        return divide(lift(other), self)
+
+    def __matmul__(self, other: object) -> Tensor:
+        return matmul(self, lift(other))
+
+    def __rmatmul__(self, other: object) -> Tensor:
+        return matmul(lift(other), self)
+
+    def __pow__(self, power: object) -> Tensor:
+        if not isinstance(power, int) or isinstance(power, bool):
+            raise LanguageError(
+                f"{text(self)} ** {power}: powers are whole numbers; "
+                "for a real power p of a positive x write exp(p * log(x))"
+            )
+        out: Tensor = Number(Fraction(1))
+        if power == 0:
+            return broadcast(out, self.dims)
+        for _ in range(abs(power)):
+            out = multiply(out, self)
+        return out if power >= 0 else divide(Number(Fraction(1)), out)
+
+    def __abs__(self) -> Tensor:
+        return 2 * relu(self) - self
+
+    def __bool__(self) -> bool:
+        raise LanguageError(
+            f"{text(self)} has no truth value: a step may not branch on a signal's value"
+        )
+
+    def __iter__(self) -> Iterator[Tensor]:
+        raise LanguageError(
+            f"{text(self)} cannot be indexed or unpacked: its size {', '.join(self.dims)} is a "
+            "symbol. Use einsum, sum or a constant vector to select entries"
+        )
+
+    def __getitem__(self, key: object) -> Tensor:
+        return next(iter(self))
+
+    def __repr__(self) -> str:
+        return f"<{text(self)}: {shape_text(self.dims)}>"
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Input(Tensor):
+    """A signal, constant or state, by name."""
+
+    name: str
+    dims: Dims = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Number(Tensor):
+    """An exact rational number."""
+
+    value: Fraction
+    dims: Dims = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Eye(Tensor):
+    """The identity matrix of one size."""
+
+    dims: Dims
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Add(Tensor):
+    """A sum of tensors of one shape."""
+
+    terms: tuple[Tensor, ...]
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The summands."""
+        return self.terms
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Product(Tensor):
+    """Two tensors multiplied, labels absent from the output summed: `spec` reads "ab,bc->ac"."""
+
+    spec: str
+    left: Tensor
+    right: Tensor
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The factors."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Reindex(Tensor):
+    """Axes permuted, summed, taken along a diagonal or repeated: `spec` reads "ab->ba"."""
+
+    spec: str
+    arg: Tensor
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The tensor whose axes change."""
+        return (self.arg,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Function(Tensor):
+    """A scalar function applied to every entry."""
+
+    name: str
+    arg: Tensor
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The argument."""
+        return (self.arg,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Concat(Tensor):
+    """Tensors joined along one axis, whose size name is the sum of theirs: "n+m"."""
+
+    parts: tuple[Tensor, ...]
+    axis: int
+    dims: Dims
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The parts, in order."""
+        return self.parts
+
+
+def lift(x: object) -> Tensor:
+    """A tensor as it is, a number as an exact rational (floats by their decimal digits)."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, bool) or not isinstance(x, int | float | Fraction):
+        raise LanguageError(f"{x!r} ({type(x).__name__}) is neither a tensor nor a number")
+    try:
+        return Number(Fraction(float.__repr__(x)) if isinstance(x, float) else Fraction(x))
+    except ValueError:
+        raise LanguageError(f"{x!r} is not a finite number") from None
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of two tensors of one shape; a scalar is added to every entry."""
+    if a.dims != b.dims:
+        if a.dims and b.dims:
+            raise ShapeError(
+                f"cannot add {text(a)}: {shape_text(a.dims)} and {text(b)}: {shape_text(b.dims)}"
+            )
+        a, b = broadcast(a, b.dims or a.dims), broadcast(b, a.dims or b.dims)
+    if _is_number(a, 0):
+        return b
+    if _is_number(b, 0):
+        return a
+    if isinstance(a, Number) and isinstance(b, Number):
+        return Number(a.value + b.value)
+    # Sums are not flattened: in `h + D * v` the new state h stays a node of its own.
+    return Add((a, b), a.dims)
+
+
+def broadcast(x: Tensor, dims: Dims) -> Tensor:
+    """A scalar repeated along every axis of `dims`; any other tensor unchanged."""
+    return Reindex(f"->{LABELS[: len(dims)]}", x, dims) if dims and not x.dims else x
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """The product entry by entry of two tensors of one shape, or of a scalar and a tensor."""
+    if isinstance(a, Number) and isinstance(b, Number):
+        return Number(a.value * b.value)
+    if _is_number(a, 1) and a.dims in ((), b.dims):
+        return b
+    if _is_number(b, 1) and b.dims in ((), a.dims):
+        return a
+    if a.dims and b.dims and a.dims != b.dims:
+        matrix, vector = (a, b) if len(a.dims) > len(b.dims) else (b, a)
+        named = [axis for axis in vector.dims if axis in matrix.dims]
+        hint = (
+            f"to multiply along a named axis write "
+            f"scale({text(vector)}, {text(matrix)}, axis={named[0]!r})"
+            if len(vector.dims) == 1 and named
+            else "use einsum to say which axes meet"
+        )
+        raise ShapeError(
+            f"cannot multiply {text(a)}: {shape_text(a.dims)} and {text(b)}: "
+            f"{shape_text(b.dims)} entry by entry; {hint}"
+        )
+    la, lb = LABELS[: len(a.dims)], LABELS[: len(b.dims)]
+    return Product(f"{la},{lb}->{la or lb}", a, b, a.dims or b.dims)
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """The quotient entry by entry; the denominator's domain is checked when the layer is made."""
+    if isinstance(b, Number):
+        if b.value == 0:
+            raise DomainError(f"{text(a)} / 0: division by zero")
+        return multiply(a, Number(1 / b.value))
+    return multiply(a, Function("inverse", b, b.dims))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """`a @ b`: the last axis of `a` against the first of `b`."""
+    if not a.dims or not b.dims or a.dims[-1] != b.dims[0]:
+        raise ShapeError(
+            f"cannot contract {text(a)}: {shape_text(a.dims)} with {text(b)}: "
+            f"{shape_text(b.dims)}: the last size of the first must be the first size of the second"
+        )
+    n = len(a.dims)
+    la, lb = LABELS[:n], LABELS[n - 1 : n - 1 + len(b.dims)]
+    return Product(f"{la},{lb}->{la[:-1]}{lb[1:]}", a, b, a.dims[:-1] + b.dims[1:])
+
+
+def outer(a: object, b: object) -> Tensor:
+    """The outer product: `outer(k, v)[i, j] = k[i] v[j]`."""
+    a, b = lift(a), lift(b)
+    la, lb = LABELS[: len(a.dims)], LABELS[len(a.dims) : len(a.dims) + len(b.dims)]
+    return Product(f"{la},{lb}->{la}{lb}", a, b, a.dims + b.dims)
+
+
+def scale(v: object, x: object, axis: str | int | None = None) -> Tensor:
+    """Multiply `x` by the vector `v` along one axis: `Diag(v) x` when the axis is the first.
+
+    axis: a size name of `x` or a position; by default the only axis of `x` that has `v`'s size.
+    """
+    v, x = lift(v), lift(x)
+    if len(v.dims) != 1:
+        raise ShapeError(f"scale: {text(v)}: {shape_text(v.dims)} is not a vector")
+    at = _axis(x, v.dims[0] if axis is None else axis, "scale")
+    if x.dims[at] != v.dims[0]:
+        raise ShapeError(
+            f"scale: {text(v)} has size {v.dims[0]}, axis {at} of {text(x)}: "
+            f"{shape_text(x.dims)} has size {x.dims[at]}"
+        )
+    labels = LABELS[: len(x.dims)]
+    return Product(f"{labels[at]},{labels}->{labels}", v, x, x.dims)
+
+
+def sum(x: object, *axes: str) -> Tensor:
+    """Sum over the named axes, or over all of them: `sum(x, "n")`."""
+    x = lift(x)
+    gone = {_axis(x, axis, "sum") for axis in axes} if axes else set(range(len(x.dims)))
+    labels = LABELS[: len(x.dims)]
+    kept = [i for i in range(len(x.dims)) if i not in gone]
+    spec = f"{labels}->{''.join(labels[i] for i in kept)}"
+    return Reindex(spec, x, tuple(x.dims[i] for i in kept)) if gone else x
+
+
+def einsum(spec: str, *operands: object) -> Tensor:
+    """Einstein summation: `einsum("ij,j->i", M, x)`; one lower-case letter an axis.
+
+    A repeated letter within one operand takes its diagonal; letters absent from the output are
+    summed. Every letter stands for one size name.
+    """
+    tensors = [lift(x) for x in operands]
+    inputs, arrow, output = spec.replace(" ", "").partition("->")
+    labels = inputs.split(",")
+    call = f"einsum({spec!r}, {', '.join(text(t) for t in tensors)})"
+    if not arrow or len(labels) != len(tensors):
+        raise ShapeError(f'{call}: write one group of letters an operand and "->" the output')
+    size: dict[str, str] = {}
+    for group, tensor in zip(labels, tensors, strict=True):
+        if len(group) != len(tensor.dims) or not set(group) <= set(LABELS):
+            raise ShapeError(
+                f"{call}: {group!r} does not name the axes of {text(tensor)}: "
+                f"{shape_text(tensor.dims)} with one lower-case letter each"
+            )
+        for letter, dim in zip(group, tensor.dims, strict=True):
+            if size.setdefault(letter, dim) != dim:
+                raise ShapeError(f"{call}: {letter!r} is both {size[letter]} and {dim}")
+    if len(set(output)) < len(output) or not set(output) <= set(size):
+        raise ShapeError(f"{call}: the output {output!r} must name letters of the operands once")
+    out, have = tensors[0], labels[0]
+    for i, (group, tensor) in enumerate(zip(labels[1:], tensors[1:], strict=True), 1):
+        later = set(output).union(*labels[i + 1 :])
+        keep = "".join(c for c in dict.fromkeys(have + group) if c in later)
+        keep = output if i == len(tensors) - 1 else keep
+        out = Product(f"{have},{group}->{keep}", out, tensor, tuple(size[c] for c in keep))
+        have = keep
+    if have == output:
+        return out
+    return Reindex(f"{have}->{output}", out, tuple(size[c] for c in output))
+
+
+def diag(v: object) -> Tensor:
+    """The diagonal matrix of a vector."""
+    v = lift(v)
+    if len(v.dims) != 1:
+        raise ShapeError(f"diag: {text(v)}: {shape_text(v.dims)} is not a vector")
+    return Product("a,ab->ab", v, Eye(v.dims * 2), v.dims * 2)
+
+
+def eye(size: str) -> Tensor:
+    """The identity matrix of a named size."""
+    return Eye((size, size))
+
+
+def ones(*dims: str) -> Tensor:
+    """The tensor of ones with the named sizes."""
+    return broadcast(Number(Fraction(1)), dims)
+
+
+def concat(*parts: object, axis: int = 0) -> Tensor:
+    """Join tensors along one axis; sizes n and m give the size "n+m"."""
+    tensors = tuple(lift(p) for p in parts)
+    shapes = [t.dims for t in tensors]
+    rest = {s[:axis] + s[axis + 1 :] for s in shapes}
+    if not tensors or len(rest) != 1 or any(not 0 <= axis < len(s) for s in shapes):
+        listing = ", ".join(f"{text(t)}: {shape_text(t.dims)}" for t in tensors)
+        raise ShapeError(f"concat along axis {axis}: {listing} differ in another axis")
+    joined = "+".join(s[axis] for s in shapes)
+    dims = (*shapes[0][:axis], joined, *shapes[0][axis + 1 :])
+    return tensors[0] if len(tensors) == 1 else Concat(tensors, axis, dims)
+
+
+def apply(name: str, x: object) -> Tensor:
+    """The scalar function `name` applied to every entry of `x`."""
+    x = lift(x)
+    return Function(name, x, x.dims)
+
+
+def exp(x: object) -> Tensor:
+    """The exponential of every entry."""
+    return apply("exp", x)
+
+
+def log(x: object) -> Tensor:
+    """The natural logarithm of every entry, which must be positive."""
+    return apply("log", x)
+
+
+def sigmoid(x: object) -> Tensor:
+    """The logistic function `1 / (1 + exp(-x))`."""
+    return apply("sigmoid", x)
+
+
+def tanh(x: object) -> Tensor:
+    """The hyperbolic tangent."""
+    return apply("tanh", x)
+
+
+def softplus(x: object) -> Tensor:
+    """`log(1 + exp(x))`."""
+    return apply("softplus", x)
+
+
+def sqrt(x: object) -> Tensor:
+    """The square root of every entry, which must not be negative."""
+    return apply("sqrt", x)
+
+
+def relu(x: object) -> Tensor:
+    """`max(x, 0)`."""
+    return apply("relu", x)
+
+
+def elu(x: object) -> Tensor:
+    """`x` where it is positive, else `exp(x) - 1`."""
+    return apply("elu", x)
+
+
+def maximum(a: object, b: object) -> Tensor:
+    """The larger of two tensors of one shape, entry by entry."""
+    a, b = lift(a), lift(b)
+    return b + relu(a - b)
+
+
+def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:
+    """Every node below the roots once, arguments before what uses them, down to `known` ones."""
+    seen: dict[Tensor, None] = {}
+    stack: list[tuple[Tensor, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            seen[node] = None
+        elif node not in seen and node not in known:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.children))
+    return list(seen)
+
+
+def reads_state(root: Tensor, states: frozenset[str]) -> set[Tensor]:
+    """The nodes below `root` that depend on a state."""
+    found: set[Tensor] = set()
+    for node in walk(root):
+        own = isinstance(node, Input) and node.name in states
+        if own or any(child in found for child in node.children):
+            found.add(node)
+    return found
+
+
+def shape_text(dims: Dims) -> str:
+    """A shape for messages: "scalar" or "[n, d]"."""
+    return f"[{', '.join(dims)}]" if dims else "scalar"
+
+
+def text(x: Tensor) -> str:
+    """The expression as a person would type it, shortened in the middle when long."""
+    out = _text(x, 0)
+    return out if len(out) <= 72 else f"{out[:34]} ... {out[-33:]}"
+
+
+def _text(x: Tensor, tight: int) -> str:
+    if isinstance(x, Input):
+        return x.name
+    if isinstance(x, Number):
+        return str(x.value) if x.value >= 0 and x.value.denominator == 1 else f"({x.value})"
+    if isinstance(x, Eye):
+        return f"eye({x.dims[0]})"
+    if isinstance(x, Add):
+        out = _text(x.terms[0], 1)
+        for term in x.terms[1:]:
+            part = _text(term, 1)
+            out += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
+        return f"({out})" if tight > 1 else out
+    if isinstance(x, Function):
+        name = "1/" if x.name == "inverse" else x.name
+        return f"{name}({_text(x.arg, 0)})"
+    if isinstance(x, Concat):
+        return f"concat({', '.join(_text(p, 0) for p in x.parts)})"
+    if isinstance(x, Reindex):
+        source, _, target = x.spec.partition("->")
+        if not source:
+            return _text(x.arg, tight)
+        if sorted(source) == sorted(target):
+            return f"{_text(x.arg, 3)}.T" if len(source) == 2 else f"einsum({x.spec})"
+        return f"sum({_text(x.arg, 0)})"
+    assert isinstance(x, Product)
+    a, b, c = *x.spec.split("->")[0].split(","), x.spec.split("->")[1]
+    if isinstance(x.right, Eye) and x.spec == "a,ab->ab":
+        return f"diag({_text(x.left, 0)})"
+    if _is_number(x.left, -1):
+        return f"-{_text(x.right, 2)}"
+    if set(a) & set(b) and len(a) + len(b) - 2 == len(c) and a[-1:] == b[:1]:
+        out = f"{_text(x.left, 2)} @ {_text(x.right, 3)}"
+        return f"({out})" if tight > 1 else out
+    if a and b and not set(a) & set(b):
+        return f"outer({_text(x.left, 0)}, {_text(x.right, 0)})"
+    if not a or not b or a == b:
+        right = x.right
+        if isinstance(right, Function) and right.name == "inverse":
+            out = f"{_text(x.left, 2)} / {_text(right.arg, 3)}"
+        else:
+            out = f"{_text(x.left, 2)} * {_text(right, 2)}"
+        return f"({out})" if tight > 2 else out
+    if len(a) == 1 and a in b and b == c:
+        return f"scale({_text(x.left, 0)}, {_text(x.right, 0)})"
+    return f"einsum({x.spec!r}, {_text(x.left, 0)}, {_text(x.right, 0)})"
+
+
+def _is_number(x: Tensor, value: int) -> bool:
+    if isinstance(x, Reindex) and x.spec.startswith("->"):
+        x = x.arg
+    return isinstance(x, Number) and x.value == value
+
+
+def _axis(x: Tensor, axis: str | int, call: str) -> int:
+    if isinstance(axis, int):
+        if not 0 <= axis < len(x.dims):
+            raise ShapeError(f"{call}: {text(x)}: {shape_text(x.dims)} has no axis {axis}")
+        return axis
+    found = [i for i, dim in enumerate(x.dims) if dim == axis]
+    if len(found) == 1:
+        return found[0]
+    problem = "has no axis" if not found else "has more than one axis"
+    raise ShapeError(
+        f"{call}: {text(x)}: {shape_text(x.dims)} {problem} of size {axis}"
+        + ("; give its position, axis=0 or 1" if found else "")
+    )

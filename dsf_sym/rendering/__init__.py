@@ -1,0 +1,1 @@
+"""Forms, layers and verdicts as LaTeX and as text for the terminal."""
