@@ -30,7 +30,7 @@ from .language.tensor import (
 
 if TYPE_CHECKING:
     from .certificates.checkers import recheck
-    from .deciding.check import check
+    from .checking import check
     from .deciding.contain import contains
     from .deciding.decide import compare
     from .deciding.explain import explain
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "catalogue": "language.loading",
-    "check": "deciding.check",
+    "check": "checking",
     "compare": "deciding.decide",
     "contains": "deciding.contain",
     "costs": "derivation.costs",

@@ -10,7 +10,8 @@ from dsf_sym.arithmetic.scalars import Balls
 from dsf_sym.automata.automaton import Automaton
 from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import SizeError
-from dsf_sym.index.terms import atom_form, function_form, input_atom
+from dsf_sym.index.atoms import atom_form, input_atom
+from dsf_sym.index.terms import function_form
 
 
 @layer

@@ -175,6 +175,11 @@ def test_a_dense_step_is_undecided_rather_than_guessed():
     assert verdict.status == "undecided" and verdict.certificate is None and verdict.remains
 
 
+def test_a_ratio_contains_itself():
+    layer_ = CATALOGUE["rwkv4"]
+    assert contains(layer_, layer_).status == "proved"
+
+
 def test_mutual_containment_of_equal_layers():
     other = CATALOGUE["gla"].given(name="renamed", alpha="g", g=Gate["n"])
     assert contains(CATALOGUE["gla"], other).status == "proved"

@@ -666,9 +666,7 @@ def test_shapes_that_cannot_be_bridged_are_signals_of_their_own():
 
     verdict = compare(layers.gla, vector)
     assert verdict.status == "refuted"
-    assert verdict.question.bridges == (
-        "vector.alpha is a signal of its own, alpha_vector",
-    )
+    assert verdict.question.bridges == ("vector.alpha is a signal of its own, alpha_vector",)
     tied = compare(layers.gla, vector, given=["gla.alpha = 1", "vector.alpha = 1"])
     assert tied.status == "proved"
 

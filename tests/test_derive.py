@@ -25,6 +25,7 @@ from dsf_sym import (
 from dsf_sym.arithmetic.sparse import SparseAlgebra, from_flat
 from dsf_sym.derivation.derive import derive
 from dsf_sym.errors import LanguageError, NotAffine, UnknownName
+from dsf_sym.index.atoms import atom_form
 from dsf_sym.index.forms import (
     at_time,
     coefficient,
@@ -37,7 +38,7 @@ from dsf_sym.index.forms import (
     signal_forms,
     text,
 )
-from dsf_sym.index.terms import FormAlgebra, atom_form, contract
+from dsf_sym.index.terms import FormAlgebra, contract
 from dsf_sym.language.evaluate import evaluate, shape_of
 
 SIZES = {"n": 3, "d": 2, "m": 4, "r": 2}

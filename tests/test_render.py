@@ -30,15 +30,8 @@ from dsf_sym import (
     tanh,
 )
 from dsf_sym.derivation.derive import derive
-from dsf_sym.index.terms import (
-    Atom,
-    Form,
-    FormAlgebra,
-    atom_form,
-    function_form,
-    input_atom,
-    normalise,
-)
+from dsf_sym.index.atoms import Atom, Form, atom_form, input_atom
+from dsf_sym.index.terms import FormAlgebra, function_form, normalise
 from dsf_sym.language.evaluate import evaluate
 from dsf_sym.rendering.notation import (
     Compose,

@@ -28,17 +28,9 @@ from dsf_sym import (
     sum,
     tanh,
 )
-from dsf_sym.index.terms import (
-    Atom,
-    Form,
-    FormAlgebra,
-    atom_form,
-    canonical,
-    function_form,
-    input_atom,
-    normalise,
-    substitute,
-)
+from dsf_sym.index.atoms import Atom, Form, atom_form, input_atom
+from dsf_sym.index.canonical import canonical
+from dsf_sym.index.terms import FormAlgebra, function_form, normalise, substitute
 from dsf_sym.language.evaluate import evaluate, shape_of
 from dsf_sym.language.spec import rebuild
 from dsf_sym.language.tensor import Input, text, walk

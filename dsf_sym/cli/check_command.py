@@ -76,7 +76,7 @@ def command(
     sizes = read_sizes(sizes_text)
     found = find_layer(layer)
     others = [find_layer(name) for name in against] if against else None
-    from ..deciding.check import check
+    from ..checking import check
     from ..deciding.decide import compare
     from ..rendering.report import wrap
     from ..rendering.sheet import sheet, title_lines

@@ -20,9 +20,10 @@ from ..certificates.checkers.every_transition import NoProperty
 from ..certificates.checkers.obstruction import KINDS
 from ..derivation.affine import affine_layer
 from ..errors import DsfError, Rejected
+from ..index.atoms import Form
 from ..index.forms import signal_forms
 from ..index.normal import step_form
-from ..index.terms import Form, FormAlgebra
+from ..index.terms import FormAlgebra
 from ..language.evaluate import Sizes, evaluate
 from ..language.layer import Layer, Signal
 from ..language.ranges import ranges
@@ -91,10 +92,12 @@ def _maps(a: Layer, b: Layer) -> Iterator[dict[str, Tensor]]:
     """
     if len(a.of_kind("state")) != len(b.of_kind("state")):
         return
-    parts = affine_layer(a), affine_layer(b)
-    if any(p.denominator is not None for p in parts):
-        return
     choices = {s.name: list(_values(s, b)) for s in a.signals if s.kind != "state"}
+    if any(affine_layer(x).denominator is not None for x in (a, b)):
+        # The parts of a ratio are known up to a common factor: only the first choices are tried.
+        if all(choices.values()):
+            yield {name: values[0] for name, values in choices.items()}
+        return
     own = step_form(b)
     for state_map in candidate_maps(b, a):
         states = {m.target: image(own.states[m.source], m, a) for m in state_map}

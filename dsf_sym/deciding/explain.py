@@ -8,8 +8,8 @@ from fractions import Fraction
 from itertools import combinations
 
 from ..errors import DsfError
+from ..index.atoms import Form
 from ..index.normal import step_form
-from ..index.terms import Form
 from ..language.evaluate import Sizes
 from ..language.layer import Layer, Signal
 from ..verdict import Verdict

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, permutations, product
 
+from ..index.atoms import Form
 from ..index.normal import Step, contract_axes, step_form
-from ..index.terms import Form
 from ..language.layer import Layer
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

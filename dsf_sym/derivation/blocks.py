@@ -11,18 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ..index.atoms import ONE, Factor, Form, Monomial, atom_form, combine
 from ..index.forms import LETTERS, diagonal, diagonal_of, eye_atom, hadamard, one, text, zero
-from ..index.terms import (
-    ONE,
-    Factor,
-    Form,
-    Monomial,
-    atom_form,
-    combine,
-    contract,
-    function_form,
-    normalise,
-)
+from ..index.terms import contract, function_form, normalise
 
 if TYPE_CHECKING:
     from ..language.tensor import Dims

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import DomainError, LanguageError
+from ..index.atoms import Atom, Form, atom_form
 from ..index.forms import (
     at_time,
     coefficient,
@@ -24,7 +25,7 @@ from ..index.forms import (
     text,
     zero,
 )
-from ..index.terms import Atom, Form, FormAlgebra, atom_form, function_form
+from ..index.terms import FormAlgebra, function_form
 from ..language.evaluate import evaluate
 from ..language.layer import Layer, Signal
 from ..language.ranges import ranges

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..index.atoms import Form
 from ..index.normal import step_form
-from ..index.terms import Form
 from ..language.tensor import Tensor, add, einsum
 
 if TYPE_CHECKING:
-    from ..index.terms import Monomial
+    from ..index.atoms import Monomial
     from ..language.layer import Layer
     from ..language.matrices import Matrices
 

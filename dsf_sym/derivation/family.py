@@ -14,8 +14,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..arithmetic.sparse import Sparse, SparseAlgebra
+from ..index.atoms import Form
 from ..index.forms import at_time, compose, entries, signal_atom, transpose, zero
-from ..index.terms import Form
 from ..language.domains import Domain
 from ..language.evaluate import shape_of
 

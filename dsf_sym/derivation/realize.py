@@ -25,7 +25,7 @@ from .derive import StateSpace, derive
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from ..index.terms import Form
+    from ..index.atoms import Form
     from ..language.tensor import Dims
 
 Matrix = Any

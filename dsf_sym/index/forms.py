@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING
 from ..arithmetic.sparse import Scalar, Sparse, SparseAlgebra
 from ..language import tensor as t
 from ..language.evaluate import extent, shape_of
-from .terms import (
-    ONE,
-    Atom,
-    Factor,
-    Form,
-    Monomial,
-    atom_form,
-    contract,
-    input_atom,
-    normalise,
-    substitute,
-)
+from .atoms import ONE, Atom, Factor, Form, Monomial, atom_form, input_atom
+from .terms import contract, normalise, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

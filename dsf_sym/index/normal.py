@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..language.evaluate import evaluate
 from ..language.layer import Layer
 from ..language.tensor import Dims
-from .terms import Form, FormAlgebra, atom_form, contract, input_atom
+from .atoms import Form, atom_form, input_atom
+from .terms import FormAlgebra, contract
 
 
 @dataclass(frozen=True)

@@ -8,109 +8,16 @@ renaming of the summed labels, so equal forms are equal dictionaries. Unequal on
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from .atoms import ONE, Atom, Factor, Form, Monomial, atom_form, combine, number_form
+from .canonical import canonical, contract_deltas, inject_atom, size_atom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..language.tensor import Dims, Function
-
-ONE = Fraction(1)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Atom:
-    """A named tensor, a function of a form, the identity, an injection of a concat, or a size.
-
-    Identified by `key` alone. `time` marks the token an input belongs to when steps are unrolled.
-    """
-
-    key: str
-    kind: str = field(compare=False)
-    name: str = field(compare=False)
-    dims: Dims = field(default=(), compare=False)
-    unit: bool = field(default=False, compare=False)
-    time: int | None = field(default=None, compare=False)
-    arg: Form | None = field(default=None, compare=False)
-
-
-Factor = tuple[Atom, tuple[int, ...]]
-Monomial = tuple[Factor, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A tensor in normal form: `terms` maps canonical monomials to non-zero coefficients."""
-
-    dims: Dims
-    terms: dict[Monomial, Fraction]
-
-    @property
-    def key(self) -> str:
-        """Text that is equal for equal forms."""
-        return " + ".join(
-            f"{c}*" + ".".join(f"{a.key}{list(ls)}" for a, ls in m)
-            for m, c in sorted(self.terms.items())
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.dims, frozenset(self.terms.items())))
-
-    def __bool__(self) -> bool:
-        return bool(self.terms)
-
-    def __add__(self, other: Form) -> Form:
-        return combine([(self, ONE), (other, ONE)], self.dims)
-
-    def __sub__(self, other: Form) -> Form:
-        return combine([(self, ONE), (other, -ONE)], self.dims)
-
-    def times(self, c: Fraction) -> Form:
-        """Every coefficient multiplied by `c`."""
-        return Form(self.dims, {m: x * c for m, x in self.terms.items()} if c else {})
-
-    def atoms(self) -> set[Atom]:
-        """Every atom, those inside functions included."""
-        found: set[Atom] = set()
-        for monomial in self.terms:
-            for atom, _ in monomial:
-                found.add(atom)
-                if atom.arg is not None:
-                    found |= atom.arg.atoms()
-        return found
-
-
-def input_atom(
-    name: str, dims: Dims, *, kind: str = "token", unit: bool = False, time: int | None = None
-) -> Atom:
-    """The atom of a signal; `kind` is token, constant or state.
-
-    A state of one layer may share its name with a signal of another: their keys differ.
-    """
-    own = f"{name}(old)" if kind == "state" else name
-    key = own if time is None else f"{own}@{time}"
-    return Atom(key, kind, name, dims, unit=unit and len(dims) == 1, time=time)
-
-
-def atom_form(atom: Atom) -> Form:
-    """The form that is one atom."""
-    return Form(atom.dims, {((atom, tuple(range(len(atom.dims)))),): ONE})
-
-
-def number_form(value: Fraction) -> Form:
-    """The form of a rational number."""
-    return Form((), {(): value} if value else {})
-
-
-def combine(parts: Iterable[tuple[Form, Fraction]], dims: Dims) -> Form:
-    """A linear combination of forms of one shape."""
-    total: dict[Monomial, Fraction] = {}
-    for form, c in parts:
-        for monomial, x in form.terms.items():
-            total[monomial] = total.get(monomial, Fraction(0)) + c * x
-    return Form(dims, {m: x for m, x in total.items() if x})
 
 
 class FormAlgebra:
@@ -150,7 +57,7 @@ class FormAlgebra:
         for part in parts:
             small = part.dims[axis]
             at = "+".join(offset) or "0"
-            inject = _inject_atom(dims[axis], at, small)
+            inject = inject_atom(dims[axis], at, small)
             letters = "bcdefghijk"[: len(part.dims)]
             target = letters[:axis] + "a" + letters[axis + 1 :]
             spec = [(atom_form(inject), "a" + letters[axis]), (part, letters)]
@@ -377,14 +284,14 @@ def normalise(factors: Sequence[Factor], summed: Mapping[int, str]) -> dict[Mono
     live = dict(summed)
     for atom, labels in factors:
         live.update((ls, d) for ls, d in zip(labels, atom.dims, strict=True) if ls < 0)
-    kept = _contract_deltas(list(factors), live)
+    kept = contract_deltas(list(factors), live)
     if kept is None:
         return {}
     used = {label for _, labels in kept for label in labels}
     products: list[tuple[list[Factor], Fraction]] = [(kept, ONE)]
     for label in [label for label in live if label < 0 and label not in used]:
         products = [
-            (f, c * int(part)) if part.isdigit() else ([*f, (_size(part), ())], c)
+            (f, c * int(part)) if part.isdigit() else ([*f, (size_atom(part), ())], c)
             for f, c in products
             for part in live[label].split("+")
         ]
@@ -405,106 +312,6 @@ def normalise(factors: Sequence[Factor], summed: Mapping[int, str]) -> dict[Mono
             for m, y in normalise(rest, over).items():
                 total[m] = total.get(m, Fraction(0)) + c * x * y
     return total
-
-
-def _size(name: str) -> Atom:
-    return Atom(f"size<{name}>", "size", name)
-
-
-def _contract_deltas(factors: list[Factor], live: dict[int, str]) -> list[Factor] | None:
-    """Sum out identities, injections and unit-norm pairs; None when the product is zero.
-
-    Labels that are consumed leave `live`.
-    """
-    while True:
-        for position, (atom, labels) in enumerate(factors):
-            rest = factors[:position] + factors[position + 1 :]
-            if atom.kind == "eye":
-                i, j = labels
-                if i == j:
-                    factors = rest
-                    break
-                if min(i, j) < 0:
-                    gone, stays = (i, j) if i < 0 else (j, i)
-                    factors = [
-                        (a, tuple(stays if ls == gone else ls for ls in old)) for a, old in rest
-                    ]
-                    live.pop(gone, None)
-                    break
-                low, high = sorted(labels)
-                if labels != (low, high) or any(high in old for _, old in rest):
-                    # Under an identity both labels name one entry: only the lower is written.
-                    moved = [(a, tuple(low if ls == high else ls for ls in old)) for a, old in rest]
-                    factors = [(atom, (low, high)), *moved]
-                    break
-            count = [label for _, ls in factors for label in ls]
-            if atom.kind == "inject":
-                joined, small = labels
-                if joined < 0 and count.count(joined) == 1:
-                    live.pop(joined, None)
-                    factors = rest
-                    break
-                met = _meeting_injections(atom, labels, rest)
-                if met is not None:
-                    if met == "disjoint":
-                        return None
-                    factors = met
-                    if not any(small in ls for _, ls in factors):
-                        live.pop(small, None)
-                    break
-            if (
-                atom.unit
-                and labels[0] < 0
-                and count.count(labels[0]) == 2
-                and factors.count((atom, labels)) == 2
-            ):
-                rest.remove((atom, labels))
-                live.pop(labels[0], None)
-                factors = rest
-                break
-        else:
-            return factors
-
-
-def _inject_atom(joined: str, at: str, small: str) -> Atom:
-    """The parts of a joined axis after `at` ("0" or a sum of sizes), as a matrix of 0 and 1."""
-    return Atom(f"inject<{joined},{at},{small}>", "inject", at, (joined, small))
-
-
-def _meeting_injections(
-    atom: Atom, labels: tuple[int, ...], rest: list[Factor]
-) -> list[Factor] | Literal["disjoint"] | None:
-    """The product with two injections made one: into the same axis, or one after the other.
-
-    None where no two meet in a way that is known to simplify.
-    """
-    parts = atom.dims[0].split("+")
-    begin = 0 if atom.name == "0" else len(atom.name.split("+"))
-    end = begin + len(atom.dims[1].split("+"))
-    joined, small = labels
-    for i, (other, at) in enumerate(rest):
-        if other.kind != "inject":
-            continue
-        first = 0 if other.name == "0" else len(other.name.split("+"))
-        last = first + len(other.dims[1].split("+"))
-        others = rest[:i] + rest[i + 1 :]
-        if at[0] == joined:
-            if last <= begin or end <= first:
-                return "disjoint"
-            if (first, last) == (begin, end):
-                identity = Atom(f"eye<{atom.dims[1]}>", "eye", "I", (atom.dims[1],) * 2)
-                return [*rest, (identity, (small, at[1]))]
-            if first <= begin and end <= last:
-                inner = "+".join(parts[first:begin]) or "0"
-                made = _inject_atom(other.dims[1], inner, atom.dims[1])
-                return [*rest, (made, (at[1], small))]
-        if at[0] == small and small < 0:
-            used = sum(ls.count(small) for _, ls in rest)
-            if used == 1:
-                inner = "+".join(parts[: begin + first]) or "0"
-                made = _inject_atom(atom.dims[0], inner, other.dims[1])
-                return [*others, (made, (joined, at[1]))]
-    return None
 
 
 def _rewrite(factors: list[Factor]) -> list[tuple[list[Factor], Fraction]] | None:
@@ -584,67 +391,3 @@ def _replace(
         ]
         out.append((rest + moved, c))
     return out
-
-
-def canonical(factors: Sequence[Factor]) -> Monomial:
-    """The product with summed labels renamed -1, -2, ... in an order that no renaming changes."""
-    free = sorted(f for f in factors if all(label >= 0 for label in f[1]))
-    parts = sorted(_canonical_part(part, {}) for part in _connected(factors))
-    out, used = list(free), 0
-    for part in parts:
-        out += [(a, tuple(ls - used if ls < 0 else ls for ls in labels)) for a, labels in part]
-        used += len({ls for _, labels in part for ls in labels if ls < 0})
-    return tuple(out)
-
-
-def _connected(factors: Sequence[Factor]) -> list[list[Factor]]:
-    """Groups of factors that share summed labels."""
-    groups: list[tuple[set[int], list[Factor]]] = []
-    for factor in factors:
-        summed = {label for label in factor[1] if label < 0}
-        if not summed:
-            continue
-        touching = [g for g in groups if g[0] & summed]
-        groups = [g for g in groups if not g[0] & summed]
-        merged = [f for g in touching for f in g[1]]
-        groups.append((summed.union(*(g[0] for g in touching)), [*merged, factor]))
-    return [g[1] for g in groups]
-
-
-def _canonical_part(factors: list[Factor], fixed: dict[int, int]) -> list[Factor]:
-    """The smallest renaming of one connected group, by refinement and, among ties, by trying each.
-
-    fixed: labels already named, by their rank.
-    """
-    labels = {label for _, ls in factors for label in ls if label < 0}
-    colour: dict[int, object] = {label: (1, fixed.get(label, -1)) for label in labels}
-    rank: dict[int, int] = {}
-    while True:
-        described: dict[int, object] = {}
-        for label in labels:
-            seen = sorted(
-                (
-                    a.key,
-                    place,
-                    tuple(rank.get(o, 0) if o < 0 else o + 1000 for o in ls),
-                    tuple(o == label for o in ls),
-                )
-                for a, ls in factors
-                for place, here in enumerate(ls)
-                if here == label
-            )
-            described[label] = (colour[label], rank.get(label, 0), seen)
-        order = sorted({repr(d) for d in described.values()})
-        new = {label: order.index(repr(described[label])) for label in labels}
-        if len(order) == len(set(rank.values())) or len(order) == len(labels):
-            rank = new
-            break
-        rank = new
-    classes: dict[int, list[int]] = {}
-    for label, r in rank.items():
-        classes.setdefault(r, []).append(label)
-    tied = next((classes[r] for r in sorted(classes) if len(classes[r]) > 1), None)
-    if tied is None:
-        name = {label: -1 - i for i, label in enumerate(sorted(labels, key=rank.__getitem__))}
-        return sorted((a, tuple(name.get(ls, ls) for ls in old)) for a, old in factors)
-    return min(_canonical_part(factors, {**fixed, label: len(fixed)}) for label in tied)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..index.terms import ONE
+from ..index.atoms import ONE
 from ..language.tensor import Dims
 from .notation import (
     Apply,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..index.terms import Atom, Factor
+from ..index.atoms import Atom, Factor
 from .assemble import compose, hadamard, transposed
 from .glyphs import GREEK
 from .notation import Compose, Diag, Identity, Node, Ones, Symbol, Trace, Transpose, shape

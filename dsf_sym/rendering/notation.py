@@ -12,17 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 
-from ..index.terms import (
-    ONE,
-    Atom,
-    Form,
-    FormAlgebra,
-    atom_form,
-    combine,
-    contract,
-    function_form,
-    number_form,
-)
+from ..index.atoms import ONE, Atom, Form, atom_form, combine, number_form
+from ..index.terms import FormAlgebra, contract, function_form
 from ..language.tensor import Dims
 
 Shape = tuple[Dims, Dims]

@@ -9,7 +9,9 @@ from fractions import Fraction
 from functools import reduce
 from math import gcd
 
-from ..index.terms import ONE, Atom, Factor, Form, Monomial, atom_form, canonical, substitute
+from ..index.atoms import ONE, Atom, Factor, Form, Monomial, atom_form
+from ..index.canonical import canonical
+from ..index.terms import substitute
 from .slots import Axes
 
 LEFT, RIGHT, BOTH = range(3)

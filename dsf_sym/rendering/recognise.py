@@ -13,15 +13,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..index.terms import (
-    ONE,
-    Atom,
-    Form,
-    Monomial,
-    canonical,
-    contract,
-    normalise,
-)
+from ..index.atoms import ONE, Atom, Form, Monomial
+from ..index.canonical import canonical
+from ..index.terms import contract, normalise
 from .assemble import add, compose, hadamard, kron, times, transposed
 from .network import network
 from .notation import (

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
-from ..index.terms import Atom, Factor, Form
+from ..index.atoms import Atom, Factor, Form
 from .glyphs import Latex, Text, pieces
 from .notation import (
     Apply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from ..index.terms import Monomial
+from ..index.atoms import Monomial
 
 Axes = tuple[int, ...]
 Slot = tuple[Axes, Axes]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..errors import DomainError, NotAffine, ShapeError, SizeError
-from ..language.evaluate import Sizes
-from ..language.layer import Layer
-from ..rendering.report import WIDTH, Paint, plain, plural, table, witness_lines, wrap
-from ..verdict import Question, Verdict
-from .decide import compare
-from .pairing import pair
+from .deciding.decide import compare
+from .deciding.pairing import pair
+from .errors import DomainError, NotAffine, ShapeError, SizeError
+from .language.evaluate import Sizes
+from .language.layer import Layer
+from .rendering.report import WIDTH, Paint, plain, plural, table, witness_lines, wrap
+from .verdict import Question, Verdict
 
 ORDER = ("proved", "conditional", "undecided", "refuted")
 Decide = Callable[[Layer, Layer, Sizes], Verdict]
@@ -79,7 +79,7 @@ def check(
     A layer that has another output shape, or shares no value of a signal, is undecided, saying so.
     Raises NotAffine, SizeError, UnknownName, LoadError.
     """
-    from ..derivation.affine import affine_layer
+    from .derivation.affine import affine_layer
 
     affine_layer(layer)
     others = _others(layer, against)
@@ -90,7 +90,7 @@ def check(
 
 
 def _others(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer]:
-    from ..language.loading import catalogue, find
+    from .language.loading import catalogue, find
 
     if against is not None:
         return [find(x) if isinstance(x, str) else x for x in against]
