@@ -12,6 +12,7 @@ from dsf_sym.schema import load
 MY_LAYER = str(Path(__file__).parent.parent / "examples" / "my_layer.py")
 TYPES = {
     "null": lambda x: x is None,
+    "boolean": lambda x: isinstance(x, bool),
     "string": lambda x: isinstance(x, str),
     "integer": lambda x: isinstance(x, int) and not isinstance(x, bool),
     "number": lambda x: isinstance(x, int | float) and not isinstance(x, bool),
@@ -110,12 +111,15 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
         "bench": ("symbolic", "--largest", "5", "--limit", "1"),
         "compare": ("gla", "retnet", "--certificate", certificate),
         "check": (MY_LAYER,),
+        "doctor": (),
         "explain": ("gated_deltanet", "deltanet"),
+        "generate": ("gla", "--to", "made"),
         "list": (),
         "minimal": ("s6",),
         "new": ("fresh",),
         "recheck": (certificate, "nowhere.json"),
         "show": ("s6",),
+        "verify": ("linear_attention",),
     }
     assert set(asked) == set(COMMANDS)
     for command, arguments in asked.items():

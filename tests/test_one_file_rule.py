@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import numeric
+from dsf_sym import check, compare, contains, minimal
+from dsf_sym.codegen import write
 from dsf_sym.derivation.double_entry import check_matrices
 from dsf_sym.language.loading import catalogue, find
+from dsf_sym.rendering.sheet import sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 NEW_FILE = '''\
@@ -50,9 +54,43 @@ def agrees_with_its_matrices(new, layers, path):
     assert entries and all(entry.proved for entry in entries)
 
 
+def is_shown(new, layers, path):
+def is_shown(new, layers, path):
+    made = sheet(new)
+    assert dict(made.form)["Λ_i"] == "α_i I_n ⊗ I_d" and "scalar times identity" in made.structure
+
+
+def is_compared_with_every_layer(new, layers, path):
+    report = check(new, [x for x in layers.values() if x.name != new.name])
+    assert len(report.verdicts) == len(layers) - 1 and report.decided
+    tied = compare(new, layers["scalar_gated"], given=["scalar_gated.k = (1 - alpha) * k"])
+    assert tied.status == "proved"
+
+
+def is_contained_in_what_it_specialises(new, layers, path):
+    assert contains(layers["linear_attention"], new).status == "refuted"
+
+
+def has_a_smallest_state(new, layers, path):
+    assert minimal(new).lower == minimal(new).upper == 4
+
+
+def gets_code_that_is_verified(new, layers, path):
+    assert [p.name for p in write(new, path.parent)] == ["leaky_numpy.py", "leaky_torch.py"]
+    assert numeric.verify(new).passed
+
+
 # Whatever the workbench does with a layer belongs here: a function of the new layer, the whole
 # catalogue with it, and the path of its file.
-EVERYTHING = [is_found, agrees_with_its_matrices]
+EVERYTHING = [
+    is_found,
+    agrees_with_its_matrices,
+    is_shown,
+    is_compared_with_every_layer,
+    is_contained_in_what_it_specialises,
+    has_a_smallest_state,
+    gets_code_that_is_verified,
+]
 
 
 @pytest.mark.parametrize("goes_through", EVERYTHING, ids=lambda f: f.__name__)

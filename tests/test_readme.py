@@ -2,7 +2,7 @@
 
 A line of three dots stands for lines left out (other layers of the catalogue), and spaces count as
 one, because columns are as wide as the longest name. `python tests/test_readme.py` writes the
-outputs of the commands anew, in full.
+outputs of the commands anew where they differ.
 """
 
 import contextlib
@@ -126,12 +126,17 @@ def test_files_that_are_linked_exist():
         assert (ROOT / target).exists()
 
 
+def _rewritten(found):
+    """A block as its commands print it, or as it stands where that is what they print."""
+    kind, block = found.groups()
+    if kind != "console" or elided(block).fullmatch(squeezed(out := session(block))):
+        return found[0]
+    return f"```console\n{out}```"
+
+
 def _write(folder):
     with clone(folder):
-        text = FENCE.sub(
-            lambda m: f"```console\n{session(m[2])}```" if m[1] == "console" else m[0],
-            README.read_text(),
-        )
+        text = FENCE.sub(_rewritten, README.read_text())
     README.write_text(text)
 
 

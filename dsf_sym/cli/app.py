@@ -14,7 +14,20 @@ from ..errors import DsfError
 from .common import Ended, Session, fail
 from .terminal import error_text
 
-COMMANDS = ("bench", "check", "compare", "explain", "list", "minimal", "new", "recheck", "show")
+COMMANDS = (
+    "bench",
+    "check",
+    "compare",
+    "doctor",
+    "explain",
+    "generate",
+    "list",
+    "minimal",
+    "new",
+    "recheck",
+    "show",
+    "verify",
+)
 BAD_INPUT, INTERRUPTED, FAULT = 2, 130, 70
 
 EPILOG = """\b

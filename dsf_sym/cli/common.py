@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -117,6 +119,16 @@ def find_layer(reference: str) -> Layer:
     from ..language.loading import find
 
     return find(reference)
+
+
+def numeric_part(name: str = "") -> ModuleType:
+    """The package `numeric` or a part of it, which is no dependency of this one."""
+    try:
+        return importlib.import_module(f"numeric.{name}" if name else "numeric")
+    except ImportError as error:
+        raise DsfError(
+            f"running code needs {error.name}: pip install 'dsf-workbench[fast]' brings NumPy"
+        ) from None
 
 
 def require_writable(path: Path, *, force: bool = False) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..blocks import Block
-from ..derive import StateSpace
-from ..forms import LETTERS, atom_form, compose, expression, hadamard, one, signal_atom, zero
-from ..structure import Structure
-from ..tensor import Dims, Tensor
-from ..terms import Atom, Factor, Form, Monomial, contract
+from ..derivation.blocks import Block
+from ..derivation.derive import StateSpace
+from ..derivation.structure import Structure
+from ..index.atoms import Atom, Factor, Form, Monomial, atom_form
+from ..index.forms import LETTERS, compose, expression, hadamard, one, signal_atom
+from ..index.terms import contract
+from ..language.tensor import Dims, Number, Product, Reindex, Tensor, add, broadcast, multiply
 
 ONE = Fraction(1)
 
@@ -68,13 +69,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """The factors of a diagonal memory; `readout` is the output over the new state's name."""
+    """The factors of a diagonal memory; `readout` is the output over the state's name.
+
+    old: the readout is of the state before the token.
+    """
 
     state: str
     dims: Dims
     decay: Tensor
     term: Tensor
     readout: Tensor
+    old: bool
 
 
 def elementwise(space: StateSpace, found: Structure) -> Elementwise:
@@ -83,18 +88,20 @@ def elementwise(space: StateSpace, found: Structure) -> Elementwise:
     if block.outers or block.dense:
         raise NoSchedule(f"Λ is {found.kind}: products of it are no longer of that structure")
     state = space.state(name)
-    if space.C is None or space.D is None:
-        raise NoSchedule("the output reads the old state and Λ may not be invertible")
     n = len(state.dims)
-    read = zero(space.y_dims)
-    if name in space.C:
-        read = compose(space.C[name], atom_form(signal_atom(state)), n)
+    # C = R Λ⁻¹ would divide by decays; the old state is at hand.
+    old = space.reads_old
+    read = (space.R if old else space.C) or {}
+    total = _skip(space, old)
+    if name in read:
+        total = total + compose(read[name], atom_form(signal_atom(state)), n)
     return Elementwise(
         state=name,
         dims=state.dims,
         decay=_expression(block.scale, "Λ"),
         term=_expression(space.offset[name], "b"),
-        readout=_expression(read + _skip(space, old=False), "the output"),
+        readout=_expression(total, "the output"),
+        old=old,
     )
 
 
@@ -134,6 +141,8 @@ def memory(space: StateSpace, found: Structure) -> Memory:
 
 
 def _block(space: StateSpace, found: Structure) -> tuple[str, Block]:
+    if space.denominator is not None:
+        raise NoSchedule("the output is a ratio of two readouts")
     if len(space.states) != 1:
         raise NoSchedule(f"it has {len(space.states)} states")
     name = space.states[0].name
@@ -143,10 +152,44 @@ def _block(space: StateSpace, found: Structure) -> tuple[str, Block]:
 
 
 def _expression(form: Form, what: str) -> Tensor:
-    made = expression(form)
-    if made is None:
-        raise NoSchedule(f"{what} holds a size or parts of a joined axis")
-    return made
+    """The form as products of factors, scalars first: nothing is larger than it must be."""
+    total: Tensor | None = None
+    for monomial, c in sorted(form.terms.items()):
+        groups: dict[tuple[int, ...], Tensor] = {}
+        for labels, factors in sorted(_groups(monomial), key=lambda g: (len(g[0]), sorted(g[0]))):
+            axes = tuple(sorted(labels))
+            made = _factor(factors, axes, form.dims)
+            if made is None:
+                raise NoSchedule(f"{what} holds a size or parts of a joined axis")
+            groups[axes] = multiply(groups[axes], made) if axes in groups else made
+        scaled = multiply(Number(c), _times(groups, form.dims))
+        total = scaled if total is None else add(total, scaled)
+    return broadcast(Number(Fraction(0)), form.dims) if total is None else total
+
+
+def _factor(factors: list[Factor], axes: tuple[int, ...], dims: Dims) -> Tensor | None:
+    """Factors that are summed together, over the axes they keep."""
+    place = {axis: i for i, axis in enumerate(axes)}
+    moved = tuple(sorted((a, tuple(place.get(x, x) for x in ls)) for a, ls in factors))
+    return expression(Form(tuple(dims[a] for a in axes), {moved: ONE}))
+
+
+def _times(groups: dict[tuple[int, ...], Tensor], dims: Dims) -> Tensor:
+    """The product of tensors over axes, repeated along the axes that none of them has."""
+    parts = list(groups.items())
+    have: tuple[int, ...] = ()
+    out: Tensor = Number(ONE)
+    if parts:
+        have, out = parts.pop(0)
+    for axes, x in parts:
+        both = tuple(sorted({*have, *axes}))
+        la, lb, lo = ("".join(LETTERS[a] for a in g) for g in (have, axes, both))
+        size = dict(zip(la, out.dims, strict=True)) | dict(zip(lb, x.dims, strict=True))
+        out = Product(f"{la},{lb}->{lo}", out, x, tuple(size[c] for c in lo))
+        have = both
+    if len(have) == len(dims):
+        return out
+    return Reindex(f"{''.join(LETTERS[a] for a in have)}->{LETTERS[: len(dims)]}", out, dims)
 
 
 def _decay(form: Form, keys: tuple[int, ...], varies: bool) -> Tensor:
@@ -208,15 +251,13 @@ def _readout(read: Form, outputs: int, dims: Dims) -> tuple[Form, Form, tuple[in
     rows: dict[Monomial, Fraction] = {}
     gates: set[Monomial] = set()
     for monomial, c in read.terms.items():
-        link = {
-            ls[0]: ls[1] for a, ls in monomial if a.kind == "eye" and ls[0] < outputs <= ls[1]
-        }
+        link = {ls[0]: ls[1] for a, ls in monomial if a.kind == "eye" and ls[0] < outputs <= ls[1]}
         if sorted(link) != list(range(outputs)):
             raise NoSchedule("the output has an axis that is none of the state's")
         pairs.add(tuple(link[i] - outputs for i in range(outputs)))
         rest = tuple(f for f in monomial if not _links(f, outputs))
-        keys = {outputs + a for a in range(len(dims))}
-        left, right = _part(rest, keys, set(range(outputs)))
+        places = {outputs + a for a in range(len(dims))}
+        left, right = _part(rest, places, set(range(outputs)))
         moved = [(a, tuple(x - outputs if x >= 0 else x for x in ls)) for a, ls in left]
         rows[tuple(sorted(moved))] = c
         gates.add(right)

@@ -1,8 +1,8 @@
 """The loop IR: assignments and one kind of loop, over expressions with symbolic shapes.
 
-An expression is the library's own expression graph (`tensor`), read with leading axes that its
-features do not name: batch, heads and time before a loop over tokens, batch, heads and chunks around
-the positions of a chunk. What a graph cannot say (cutting into chunks, decay ratios, triangular
+An expression is the library's own expression graph (`tensor`), read with leading axes that it does
+not name: batch, heads and time before a loop over tokens; batch, heads and chunks around the
+positions of a chunk. What a graph cannot say (cutting into chunks, decay ratios, triangular
 solves, scans) is an operation. A target is one printer of these classes.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..tensor import Dims, Tensor
+from ..language.layer import Signal
+from ..language.tensor import Dims, Tensor
 
 POSITION = "C"
 """The size name of the positions of one chunk; no layer's size is called so."""
@@ -20,8 +21,8 @@ POSITION = "C"
 class Decay:
     """The transitions' diagonal, cut into chunks: positions, and features where it has `keys`.
 
-    name: the variable; None where Λ has no decay. log: it holds logarithms, and a transition from j
-    to i is exp of their sum over that segment. Otherwise it holds the factors, which are multiplied.
+    name: the variable; None where Λ has no decay. log: it holds logarithms, and a transition from
+    j to i is exp of their sum over that segment; otherwise it holds factors, which are multiplied.
     Both are formed from position j + 1 on, so a factor of 0 (log -inf) works: nothing is subtracted
     or divided.
     """
@@ -33,16 +34,15 @@ class Decay:
 
 @dataclass(frozen=True)
 class Whole:
-    """`value` repeated to the token shape batch, heads, time + `dims`, features merged to `merge`.
+    """`value` repeated to batch, heads, time + `dims`, its features made one axis where `merged`.
 
-    merge: the number of features in each merged axis, such as (2,) for a matrix made a vector.
-    ready: the value has that shape already.
+    thin: features along which it is the same may stay of length 1.
     """
 
     value: Tensor
     dims: Dims
-    merge: tuple[int, ...]
-    ready: bool
+    merged: bool = False
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,33 +62,44 @@ class Unchunked:
 
 @dataclass(frozen=True)
 class FromStart:
-    """The decay from a chunk's start to each position, or (`before`) to the one before it."""
+    """The decay from a chunk's start to each position, that position's own included."""
 
     decay: Decay
-    before: bool = False
 
 
 @dataclass(frozen=True)
 class ToEnd:
-    """The decay from each position to its chunk's end."""
+    """The decay from each position to its chunk's end, its own left out."""
 
     decay: Decay
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """The decay from each position j to each i >= j (`before`: to i - 1 >= j), 0 elsewhere.
+    """The decay from position j to each i >= j, 0 elsewhere; the causal mask without a decay.
 
-    Without a decay the causal mask. A decay along the keys has no such matrix: see Scores.
+    rows: an array that has the positions.
     """
 
     decay: Decay
-    before: bool = False
+    rows: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Every position's entry taken from the position before it, `fill` at the first."""
+
+    source: str
+    fill: int
+    features: int
 
 
 @dataclass(frozen=True)
 class Scores:
-    """`Σ_n rows[i, n] ratio[i, j, n] cols[j, n]` for a decay along the keys, as matrix products."""
+    """`Σ_n rows[i, n] ratio[i, j, n] cols[j, n]` for a decay along the keys, as matrix products.
+
+    before: the ratio from j to i - 1 instead, for j < i.
+    """
 
     rows: str
     cols: str
@@ -97,11 +108,10 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Solve:
-    """X with `(I - matrix) X = right`, `matrix` strictly lower triangular."""
+class Inverse:
+    """The inverse of `I - matrix`, where `matrix` is strictly lower triangular."""
 
     matrix: str
-    right: str
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,16 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Previous:
+    """Every token's entry taken from the token before it, that of the first from `start`."""
+
+    source: str
+    start: str
+
+
+@dataclass(frozen=True)
 class Last:
-    """The last entry along time of a token array, or of the positions of a chunk."""
+    """The last entry of an array along time, or along the positions of a chunk."""
 
     source: str
     features: int
@@ -123,30 +141,40 @@ class Last:
 
 @dataclass(frozen=True)
 class Start:
-    """The state a sequence starts from: `state` where given, else `constant`, else zero.
-
-    merge: the axes of the state in the order (keys, values) and the number of keys, where the code
-    works on the state as a matrix; None where it keeps the state's own shape.
-    """
+    """The state a sequence starts from: the argument where given, else `constant`, else zero."""
 
     given: str
     constant: str | None
     dims: Dims
-    merge: tuple[tuple[int, ...], int] | None = None
 
 
 @dataclass(frozen=True)
-class Unmerged:
-    """A matrix of keys and values turned back into the state's own axes."""
+class Matrix:
+    """A state as a matrix of its `keys` axes by its `values` axes.
+
+    rows, columns: arrays whose last axes are as long as the two.
+    """
 
     source: str
-    dims: Dims
-    merge: tuple[tuple[int, ...], int]
+    rows: str
+    columns: str
+    keys: tuple[int, ...]
+    values: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Split:
-    """The values axis turned back into the output's own axes."""
+class FromMatrix:
+    """A matrix of keys by values turned back into the state's own axes, of sizes `dims`."""
+
+    source: str
+    keys: tuple[int, ...]
+    values: tuple[int, ...]
+    dims: Dims
+
+
+@dataclass(frozen=True)
+class Features:
+    """A token array whose last axis is turned back into axes of sizes `dims`."""
 
     source: str
     dims: Dims
@@ -160,13 +188,16 @@ Operation = (
     | FromStart
     | ToEnd
     | Ratio
+    | Earlier
     | Scores
-    | Solve
+    | Inverse
     | Scan
+    | Previous
     | Last
     | Start
-    | Unmerged
-    | Split
+    | Matrix
+    | FromMatrix
+    | Features
 )
 
 
@@ -180,38 +211,51 @@ class Let:
 
 @dataclass(frozen=True)
 class Loop:
-    """For every token or chunk in turn: `body`, with `over` giving the slices of the sources.
+    """For every token or chunk in turn: `body`, which assigns what is carried anew.
 
-    over: pairs (slice, source, features): the source's axes after time are its features.
-    collect: pairs (name, list): values kept for each turn, stacked along time after the loop.
+    over: pairs (slice, source); a source is cut along time.
+    before, after: pairs (value, list): the values at the start or the end of every turn, stacked
+    along time after the loop.
     """
 
     over: tuple[tuple[str, str], ...]
     body: tuple[Let, ...]
-    collect: tuple[tuple[str, str], ...]
-    length: str
-    label: str
+    before: tuple[tuple[str, str], ...] = ()
+    after: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Function:
-    """One schedule of one layer: `arguments` in order, then the state; outputs and new states."""
+    """One schedule of one layer, from its signals and states to its outputs and new states.
+
+    output: the variable of y. states: pairs (state, variable of its last value). chunk: the default
+    length of a chunk. blocks: the body is run on one chunk after the other, each handing its state
+    to the next, so that nothing larger than a chunk's states is held.
+    """
 
     schedule: str
     doc: str
-    tokens: tuple[tuple[str, Dims], ...]
-    constants: tuple[tuple[str, Dims], ...]
     body: tuple[Let | Loop, ...]
     output: str
-    states: tuple[str, ...]
-    leader: str
+    states: tuple[tuple[str, str], ...]
     chunk: int | None = None
+    blocks: bool = False
 
 
 @dataclass(frozen=True)
 class Program:
-    """Every schedule of a layer, and why others have no code."""
+    """Every schedule of a layer that its structure allows, and why the others have no code.
 
+    arguments: the names under which the signals are passed; `signals` have those of the code.
+    leader: a token signal, whose shape gives batch, heads and time. sizes: for each size name a
+    variable, an array that has it, and the axis counted from the end.
+    """
+
+    name: str
+    signals: tuple[Signal, ...]
+    arguments: tuple[str, ...]
+    leader: str
+    sizes: tuple[tuple[str, str, str, int], ...]
     functions: tuple[Function, ...]
     skipped: tuple[tuple[str, str], ...]
     structure: str

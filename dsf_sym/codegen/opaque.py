@@ -1,22 +1,35 @@
 """State-free parts of a layer as signals of their own: gates and feature maps stay as written.
 
-The forms in which structure is found rewrite functions (`exp(a + b)` becomes a product, `softplus(-x)`
-a difference): right in algebra, harmful in floating point. With each part that reads no state taken
-as one signal, only its products with the state are rewritten, and its own expression is printed as
-the layer's author wrote it.
+The forms in which structure is found rewrite functions (`exp(a + b)` becomes a product,
+`softplus(-x)` a difference): right in algebra, harmful in floating point. With each part that
+reads no state taken as one signal, only its products with the state are rewritten, and its own
+expression is printed as the layer's author wrote it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ..domains import Domain
-from ..layer import Layer, Signal
-from ..ranges import ranges
-from ..sharing import share_sums
-from ..spec import deserialise, rebuild, serialise
-from ..tensor import Add, Concat, Function, Input, Product, Reindex, Tensor, walk
+from ..language.domains import Domain
+from ..language.layer import Layer, Signal
+from ..language.ranges import ranges
+from ..language.spec import deserialise, rebuild, serialise
+from ..language.tensor import (
+    Add,
+    Concat,
+    Eye,
+    Function,
+    Input,
+    Number,
+    Product,
+    Reindex,
+    Tensor,
+    walk,
+)
+
+RATIONAL = ("inverse", "relu")
+"""Functions whose values at rational numbers are rational."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +41,18 @@ class Core:
 
 
 def shared(layer: Layer) -> Layer:
-    """The layer with equal expressions made one node, and sums found again in longer sums."""
+    """The layer with equal expressions made one node."""
     roots = {**layer.step, "(output)": layer.output}
     merged = deserialise(serialise(roots))
-    *steps, output = share_sums([*(merged[name] for name in layer.step), merged["(output)"]])
-    return replace(layer, step=dict(zip(layer.step, steps, strict=True)), output=output)
+    return replace(layer, step={n: merged[n] for n in layer.step}, output=merged["(output)"])
 
 
 def core(layer: Layer) -> Core:
-    """The layer with its state-free functions, and sums of scalars and vectors, as signals.
+    """The layer with state-free functions, and sums and joins of vectors, as signals.
 
     A sum of matrices is left as it is: it may be the identity plus an outer product.
     """
-    return _abstract(layer, lambda x: isinstance(x, Function) or _small_sum(x))
+    return _abstract(layer, lambda x: isinstance(x, Function) or _small(x))
 
 
 def free_gates(layer: Layer) -> Layer:
@@ -48,12 +60,12 @@ def free_gates(layer: Layer) -> Layer:
 
     What it computes is rational in its signals, so code for it can be run on exact numbers.
     """
-    made = _abstract(layer, lambda x: isinstance(x, Function) and x.name != "inverse")
+    made = _abstract(layer, lambda x: isinstance(x, Function) and x.name not in RATIONAL)
     return made.layer if made.parts else layer
 
 
-def _small_sum(x: Tensor) -> bool:
-    return isinstance(x, Add) and len(x.dims) <= 1
+def _small(x: Tensor) -> bool:
+    return isinstance(x, Add | Concat) and len(x.dims) <= 1
 
 
 def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
@@ -66,7 +78,7 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
         own = kinds[node.name] if isinstance(node, Input) else ""
         free[node] = own != "state" and all(free[c] for c in node.children)
         varying[node] = own == "token" or any(varying[c] for c in node.children)
-    chosen = _topmost(roots, lambda x: free[x] and wanted(x))
+    chosen = topmost(roots, lambda x: free[x] and wanted(x))
     bounds = ranges(list(chosen), layer.domains) if chosen else {}
     names: dict[Tensor, Tensor] = {}
     parts: dict[str, Tensor] = {}
@@ -77,7 +89,7 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
         signals.append(Signal(name, node.dims, Domain(bounds[node]), kind))
         names[node] = Input(name, node.dims)
         parts[name] = node
-    new = _replaced(roots, names)
+    new = substituted(roots, names)
     used = {n.name for n in walk(*new) if isinstance(n, Input)}
     # A start is read before the first token, not by the step.
     used |= {s.name for s in layer.of_kind("state")} | set(layer.start.values())
@@ -93,7 +105,7 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
     return Core(made, parts)
 
 
-def _topmost(roots: list[Tensor], wanted: Callable[[Tensor], bool]) -> list[Tensor]:
+def topmost(roots: list[Tensor], wanted: Callable[[Tensor], bool]) -> list[Tensor]:
     """The wanted nodes that are reached from the roots without passing through another."""
     reached: dict[Tensor, None] = {}
     found: dict[Tensor, None] = {}
@@ -108,19 +120,6 @@ def _topmost(roots: list[Tensor], wanted: Callable[[Tensor], bool]) -> list[Tens
         else:
             stack.extend(reversed(node.children))
     return list(found)
-
-
-def _replaced(roots: list[Tensor], names: Mapping[Tensor, Tensor]) -> list[Tensor]:
-    # `rebuild` replaces inputs by name: nodes to replace are first cut off below.
-    made: dict[Tensor, Tensor] = {}
-    for node in walk(*roots):
-        if node in names:
-            made[node] = names[node]
-        elif all(made[c] is c for c in node.children):
-            made[node] = node
-        else:
-            made[node] = with_children(node, [made[c] for c in node.children])
-    return [made[root] for root in roots]
 
 
 def with_children(node: Tensor, below: list[Tensor]) -> Tensor:
@@ -144,3 +143,78 @@ def _name(node: Tensor, taken: set[str]) -> str:
     while f"{base}_{number}" in taken:
         number += 1
     return f"{base}_{number}"
+
+
+# --- expressions ----------------------------------------------------------------------------------
+
+
+def merged(roots: Iterable[Tensor], opaque: Mapping[str, Tensor]) -> list[Tensor]:
+    """The expressions with opaque signals written out, equal parts made one node."""
+    inlined = rebuild(list(roots), opaque)
+    shared_nodes = deserialise(serialise({str(i): x for i, x in enumerate(inlined)}))
+    return [shared_nodes[str(i)] for i in range(len(inlined))]
+
+
+def substituted(roots: list[Tensor], values: Mapping[Tensor, Tensor]) -> list[Tensor]:
+    """The expressions with nodes replaced."""
+    made: dict[Tensor, Tensor] = dict(values)
+    for node in walk(*roots, known=made):
+        below = [made[child] for child in node.children]
+        same = all(a is b for a, b in zip(below, node.children, strict=True))
+        made[node] = node if same else with_children(node, below)
+    return [made[root] for root in roots]
+
+
+def named_parts(
+    lets: Iterable[tuple[str, Tensor]], prefix: str, *, reuse: bool = True, first: int = 0
+) -> list[tuple[str, Tensor]]:
+    """The assignments with parts that occur more than once given names of their own first.
+
+    Named are also sums of products deep inside an expression. reuse: what an assignment holds is
+    read from its variable by those that follow. first: how many numbers of new names are taken.
+    """
+    todo = list(lets)
+    deep = {
+        node
+        for _, x in todo
+        for child in x.children
+        for node in walk(*child.children)
+        if isinstance(node, Product)
+        and not set(node.spec[: node.spec.index("-")]) <= {*node.spec[node.spec.index(">") :], ","}
+    }
+    uses: dict[Tensor, int] = {}
+    for node in walk(*(x for _, x in todo)):
+        for child in node.children:
+            uses[child] = uses.get(child, 0) + 1
+    for _, x in todo:
+        uses[x] = uses.get(x, 0) + 1
+    out: list[tuple[str, Tensor]] = []
+    made: dict[Tensor, Tensor] = {}
+    for name, root in todo:
+        for node in walk(root, known=made):
+            if (node is root and reuse) or _is_plain(node):
+                continue
+            if uses[node] < 2 and node not in deep:
+                continue
+            (value,) = substituted([node], made)
+            first += 1
+            variable = f"{prefix}{first}"
+            out.append((variable, value))
+            made[node] = Input(variable, node.dims)
+        (value,) = substituted([root], made)
+        out.append((name, value))
+        if reuse and not _is_plain(root):
+            made[root] = Input(name, root.dims)
+    return out
+
+
+def _is_plain(node: Tensor) -> bool:
+    """Whether naming the node would save nothing."""
+    if isinstance(node, Reindex) and node.spec.startswith("->"):
+        return _is_plain(node.arg)
+    return isinstance(node, Input | Number | Eye)
+
+
+def logarithm(decay: Tensor) -> Tensor | None:
+    """The log of a decay that is written as an exponential, or None."""
+    return decay.arg if isinstance(decay, Function) and decay.name == "exp" else None

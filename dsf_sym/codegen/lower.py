@@ -1,0 +1,266 @@
+"""From a layer to its program: every schedule that the structure found for Λ allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from ..derivation.derive import StateSpace, derive
+from ..derivation.structure import Structure, structure
+from ..errors import DsfError, LanguageError
+from ..language.layer import Layer
+from ..language.spec import rebuild
+from ..language.tensor import Dims, Input, Number, Reindex, Tensor, walk
+from . import ir
+from .chunks import chunkwise, parallel
+from .combine import combined, readouts
+from .factors import Elementwise, NoSchedule, elementwise, memory
+from .opaque import core, merged, named_parts, shared, substituted
+
+SCAN_CHUNK = 64
+SCHEDULES = ("recurrent", "parallel", "chunkwise", "associative_scan")
+LOCALS = frozenset(
+    "y ys S h B H L x start starts xs rows cols values decay reads lefts ratio ratio_before "
+    "from_start from_start_before to_end total scores left_scores read_scores mixed inverse solved "
+    "solved_reads cols_to_end lefts_to_end added corrected end factor term gate skip".split()
+)
+ARGUMENTS = ("state", "chunk", "np", "torch")
+
+
+def program(layer: Layer) -> ir.Program:
+    """The program of a layer; raises LanguageError where it reads no token or takes a name."""
+    for s in layer.signals:
+        if s.name in ARGUMENTS:
+            raise LanguageError(f"{layer.name}: code needs the name {s.name!r}; rename the signal")
+    if not layer.of_kind("token"):
+        raise LanguageError(f"{layer.name} reads no token: there is nothing to run over")
+    own, layer = layer, _renamed(layer)
+    functions = [recurrent(layer)]
+    skipped: list[tuple[str, str]] = []
+    try:
+        kind = str(structure(derive(layer)))
+    except DsfError as error:
+        kind = f"none, {error}"
+    for schedule, make in _FAST.items():
+        try:
+            functions.append(_combined(layer, make))
+        except (NoSchedule, DsfError) as error:
+            skipped.append((schedule, str(error)))
+    tokens = layer.of_kind("token")
+    leader = next((s for s in tokens if s.name == layer.input_name), tokens[0])
+    return ir.Program(
+        name=layer.name,
+        signals=layer.signals,
+        arguments=tuple(s.name for s in own.signals),
+        leader=leader.name,
+        sizes=_sizes(layer),
+        functions=tuple(functions),
+        skipped=tuple(skipped),
+        structure=kind,
+    )
+
+
+Maker = Callable[[Layer, StateSpace, Structure, Mapping[str, Tensor]], ir.Function]
+
+
+def _combined(layer: Layer, make: Maker) -> ir.Function:
+    """One schedule of a layer, put together of those of its readouts."""
+    made = readouts(layer)
+    functions = []
+    for name, part in made.layers:
+        inside = core(part)
+        space = derive(inside.layer)
+        functions.append((name, make(part, space, structure(space), inside.parts)))
+    return combined(functions, made, layer)
+
+
+_FAST: dict[str, Maker] = {
+    "parallel": lambda x, space, found, parts: parallel(x, memory(space, found), parts),
+    "chunkwise": lambda x, space, found, parts: chunkwise(x, memory(space, found), parts),
+    "associative_scan": lambda x, space, found, parts: associative_scan(
+        x, elementwise(space, found), parts
+    ),
+}
+
+
+def _renamed(layer: Layer) -> Layer:
+    """The layer with signals renamed that are called like a variable of the code."""
+    local = re.compile(r"[xt]\d+|\w+_[ic]|new_\w+")
+    states = {s.name for s in layer.of_kind("state")}
+    new = {
+        s.name: f"{s.name}_in"
+        for s in layer.signals
+        if (s.name in LOCALS and not (s.name in states and s.name in "Sh"))
+        or local.fullmatch(s.name)
+    }
+    if not new:
+        return layer
+    values = {s.name: Input(new[s.name], s.dims) for s in layer.signals if s.name in new}
+    roots = rebuild([*layer.step.values(), layer.output], values)
+    names = [new.get(name, name) for name in layer.step]
+    return replace(
+        layer,
+        signals=tuple(replace(s, name=new.get(s.name, s.name)) for s in layer.signals),
+        step=dict(zip(names, roots, strict=False)),
+        output=roots[-1],
+        start={new.get(k, k): new.get(v, v) for k, v in layer.start.items()},
+        carried=None if layer.carried is None else new.get(layer.carried, layer.carried),
+        matrices=(),
+    )
+
+
+def _sizes(layer: Layer) -> tuple[tuple[str, str, str, int], ...]:
+    found: dict[str, tuple[str, str, str, int]] = {}
+    taken = {s.name for s in layer.signals} | LOCALS | set(ARGUMENTS)
+    for s in [*layer.of_kind("token"), *layer.of_kind("constant")]:
+        for i, size in enumerate(s.dims):
+            variable = f"{size}_size" if size in taken else size
+            if size.isidentifier():
+                found.setdefault(size, (size, variable, s.name, i - len(s.dims)))
+    return tuple(found.values())
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+def recurrent(layer: Layer) -> ir.Function:
+    """The definition, token after token; what reads no state is computed before the loop."""
+    made = shared(layer)
+    states = [s.name for s in layer.of_kind("state")]
+    new = list(made.step.values())
+    roots = [*new, made.output]
+    nodes = walk(*roots)
+    reads = _reading(nodes, set(states))
+    varies = _reading(nodes, {s.name for s in layer.of_kind("token")})
+    shapes = [s.dims for s in layer.of_kind("token")]
+    early = _hoistable(roots, reads, varies, shapes)
+    named = [(f"x{i + 1}", node) for i, node in enumerate(early)]
+    hoisted = {node: Input(name, node.dims) for name, node in named}
+    before = [
+        ir.Let(name, ir.Whole(value, value.dims))
+        for name, value in named_parts(named, "x", first=len(named))
+    ]
+    inside = substituted(roots, hoisted)
+    # The output as written often reads the new state, which then has been computed already.
+    after = {x: Input(f"new_{name}", x.dims) for name, x in zip(states, inside, strict=False)}
+    plain = {x: n for x, n in after.items() if not isinstance(x, Input)}
+    (output,) = substituted([inside[-1]], plain)
+    lets = [(f"new_{name}", x) for name, x in zip(states, inside, strict=False)]
+    lets.append(("y", output))
+    if len(states) == 1 and not _uses([output], states[0]):
+        renamed = rebuild([output], {f"new_{states[0]}": layer[states[0]]})
+        lets = [(states[0], inside[0]), ("y", renamed[0])]
+    else:
+        lets += [(name, Input(f"new_{name}", layer.signal(name).dims)) for name in states]
+    used = {n.name for _, x in lets for n in _inputs(x)}
+    slices = [s.name for s in layer.of_kind("token") if s.name in used]
+    slices += [let.name for let in before if let.name in used]
+    rename = {name: Input(f"{name}_i", _dims_of(name, layer, before)) for name in slices}
+    renamed_lets = [(name, rebuild([x], rename)[0]) for name, x in lets]
+    body = tuple(ir.Let(name, x) for name, x in named_parts(renamed_lets, "t"))
+    begin = [
+        ir.Let(s.name, ir.Start(s.name, layer.start.get(s.name), s.dims))
+        for s in layer.of_kind("state")
+    ]
+    return ir.Function(
+        schedule="recurrent",
+        doc="One token after the other, as the layer is defined.",
+        body=(
+            *begin,
+            *before,
+            ir.Loop(tuple((f"{n}_i", n) for n in slices), body, after=(("y", "ys"),)),
+        ),
+        output="ys",
+        states=tuple((name, name) for name in states),
+    )
+
+
+def associative_scan(layer: Layer, parts: Elementwise, opaque: Mapping[str, Tensor]) -> ir.Function:
+    """All states at once, by a tree over time: for a Λ that is diagonal."""
+    decay, term, readout = merged([parts.decay, parts.term, parts.readout], opaque)
+    named = named_parts([("factor", decay), ("term", term)], "x", reuse=False)
+    return ir.Function(
+        schedule="associative_scan",
+        doc="All states of a chunk at once, by a tree over time of depth log2(chunk).",
+        body=(
+            ir.Let("start", ir.Start(parts.state, layer.start.get(parts.state), parts.dims)),
+            *(ir.Let(name, ir.Whole(x, x.dims, thin=name != "term")) for name, x in named),
+            ir.Let(parts.state, ir.Scan("factor", "term", "start")),
+            ir.Let("end", ir.Last(parts.state, len(parts.dims))),
+            *([ir.Let(parts.state, ir.Previous(parts.state, "start"))] if parts.old else []),
+            ir.Let("y", ir.Whole(readout, layer.output.dims)),
+        ),
+        output="y",
+        states=((parts.state, "end"),),
+        chunk=SCAN_CHUNK,
+        blocks=True,
+    )
+
+
+# --- graphs ---------------------------------------------------------------------------------------
+
+
+def _reading(nodes: Iterable[Tensor], names: set[str]) -> dict[Tensor, bool]:
+    out: dict[Tensor, bool] = {}
+    for node in nodes:
+        own = isinstance(node, Input) and node.name in names
+        out[node] = own or any(out[child] for child in node.children)
+    return out
+
+
+def _hoistable(
+    roots: list[Tensor],
+    reads: Mapping[Tensor, bool],
+    varies: Mapping[Tensor, bool],
+    shapes: list[Dims],
+) -> list[Tensor]:
+    """Token expressions to compute for all tokens at once: none larger than a token signal.
+
+    An outer product of two signals stays in the loop: for all tokens it would be as large as all
+    states.
+    """
+    found: dict[Tensor, None] = {}
+    seen: set[Tensor] = set()
+    stack = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        plain = isinstance(node, Input | Number) or _is_broadcast(node)
+        small = not node.dims or any(_fits(node.dims, shape) for shape in shapes)
+        if not reads[node] and varies[node] and not plain and small:
+            found[node] = None
+        else:
+            stack.extend(reversed(node.children))
+    return list(found)
+
+
+def _is_broadcast(node: Tensor) -> bool:
+    return isinstance(node, Reindex) and node.spec.startswith("->")
+
+
+def _fits(dims: Dims, shape: Dims) -> bool:
+    left = list(shape)
+    for size in dims:
+        if size not in left:
+            return False
+        left.remove(size)
+    return True
+
+
+def _inputs(root: Tensor) -> list[Input]:
+    return [n for n in walk(root) if isinstance(n, Input)]
+
+
+def _uses(roots: list[Tensor], name: str) -> bool:
+    return any(n.name == name for root in roots for n in _inputs(root))
+
+
+def _dims_of(name: str, layer: Layer, before: list[ir.Let]) -> Dims:
+    for let in before:
+        if let.name == name:
+            assert isinstance(let.value, ir.Whole)
+            return let.value.dims
+    return layer.signal(name).dims

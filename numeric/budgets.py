@@ -1,0 +1,26 @@
+"""The error that generated code may make: one table, per schedule and type, never relaxed.
+
+An error is the largest difference from 50 digits, over the largest output of the sequence.
+"""
+
+from __future__ import annotations
+
+BUDGETS: dict[tuple[str, str], float] = {
+    ("recurrent", "float64"): 1e-14,
+    ("parallel", "float64"): 1e-14,
+    ("chunkwise", "float64"): 1e-14,
+    ("associative_scan", "float64"): 1e-14,
+    ("recurrent", "float32"): 4e-6,
+    ("parallel", "float32"): 4e-6,
+    ("chunkwise", "float32"): 4e-6,
+    ("associative_scan", "float32"): 4e-6,
+    ("recurrent", "bfloat16"): 8e-3,
+    ("parallel", "bfloat16"): 8e-3,
+    ("chunkwise", "bfloat16"): 8e-3,
+    ("associative_scan", "bfloat16"): 8e-3,
+}
+
+
+def budget(schedule: str, dtype: str) -> float:
+    """The relative error allowed."""
+    return BUDGETS[schedule, dtype]

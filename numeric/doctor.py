@@ -1,0 +1,52 @@
+"""What is installed, and what will be skipped without it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from dsf_sym.errors import DsfError, UnknownName
+
+NEEDED_FOR = {
+    "numpy": "generated NumPy code, the oracle, every numerical test",
+    "mpmath": "the oracle in 50 digits",
+    "torch": "generated torch code, gradients, numeric.module",
+    "flint": "faster exact arithmetic; without it the same results come from Python",
+}
+_DISTRIBUTION = {"flint": "python-flint"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One library: its version, or None where it is missing; and what needs it."""
+
+    name: str
+    version: str | None
+    needed_for: str
+
+    def __str__(self) -> str:
+        if self.version is None:
+            return f"{self.name}: not installed; skipped: {self.needed_for}"
+        return f"{self.name} {self.version}: {self.needed_for}"
+
+
+def doctor(require: Sequence[str] = ()) -> tuple[Part, ...]:
+    """Every library that the numerical part can use; DsfError where a required one is missing."""
+    parts = []
+    for name, purpose in NEEDED_FOR.items():
+        found = None
+        if importlib.util.find_spec(name) is not None:
+            try:
+                found = version(_DISTRIBUTION.get(name, name))
+            except PackageNotFoundError:
+                found = "of unknown version"
+        parts.append(Part(name, found, purpose))
+    for name in require:
+        if name not in NEEDED_FOR:
+            raise UnknownName(f"doctor: {name!r} is none of {', '.join(NEEDED_FOR)}")
+        missing = [p for p in parts if p.name == name and p.version is None]
+        if missing:
+            raise DsfError(f"{missing[0]}; it was required")
+    return tuple(parts)

@@ -1,0 +1,1 @@
+"""Written by `dsf generate`; never edited by hand."""

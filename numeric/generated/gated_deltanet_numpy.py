@@ -1,0 +1,181 @@
+"""Generated NumPy 2 code of Gated DeltaNet; do not edit.
+
+Made by `dsf generate gated_deltanet --target numpy` from derivations/gated_deltanet.py.
+Transition: alpha * (identity + rank one) along n.
+Schedules: recurrent, parallel, chunkwise.
+no associative_scan: Λ is scalar times identity plus rank one along n: products of it are no longer
+  of that structure
+
+q: [B, H, L, n], real
+k: [B, H, L, n], real
+v: [B, H, L, d], real
+alpha: [B, H, L], (0, 1]
+beta: [B, H, L], (0, 1]
+state, in and out: S: [B, H, n, d], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires numpy 2; L >= 1 (read from q); arrays of one type.
+
+spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
+generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+body 1146487e1dbe12a451be0f2c39dff39d76dec4a816b8149db44356e9fefccff4
+"""
+
+import numpy as np
+
+
+def recurrent(q, k, v, alpha, beta, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    S = np.zeros((B, H, n, d), v.dtype) if state is None else state
+    ys = []
+    for q_i, k_i, v_i, alpha_i, beta_i in zip(
+        np.moveaxis(q, 2, 0),
+        np.moveaxis(k, 2, 0),
+        np.moveaxis(v, 2, 0),
+        np.moveaxis(alpha, 2, 0),
+        np.moveaxis(beta, 2, 0),
+        strict=True,
+    ):
+        t1 = np.einsum("...a,...ab->...b", k_i, S)
+        S = (
+            alpha_i[..., None, None]
+            * (S - beta_i[..., None, None] * k_i[..., :, None] * t1[..., None, :])
+            + beta_i[..., None, None]
+            * k_i[..., :, None]
+            * v_i[..., None, :]
+        )
+        y = np.einsum("...a,...ab->...b", q_i, S)
+        ys.append(y)
+    ys = np.stack(ys, 2)
+    return ys, S
+
+
+def parallel(q, k, v, alpha, beta, state=None):
+    """The whole sequence as one causal matrix of scores."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    rows = q
+    cols = k
+    values = beta[..., None] * v
+    reads = -((alpha * beta)[..., None] * k)
+    decay = alpha
+    S = np.zeros((B, H, n, d), v.dtype) if state is None else state
+    ratio = _ratio(decay)
+    ratio_before = _earlier(ratio, -2, 0)
+    from_start = _products(decay, -1)
+    from_start_before = _earlier(from_start, -1, 1)
+    to_end = _to_end(decay, -1)
+    scores = rows @ cols.mT * ratio
+    mixed = reads @ cols.mT * ratio_before
+    inverse = _inverse(mixed)
+    solved = inverse @ values
+    solved_reads = inverse @ (from_start_before[..., :, None] * reads)
+    total = from_start[..., -1]
+    cols_to_end = to_end[..., :, None] * cols
+    x = solved + solved_reads @ S
+    end = total[..., None, None] * S + cols_to_end.mT @ x
+    y = scores @ x + (from_start[..., :, None] * rows) @ S
+    return y, end
+
+
+def chunkwise(q, k, v, alpha, beta, state=None, chunk=32):
+    """Matrix products within chunks of tokens; the state is carried from chunk to chunk."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    chunk = min(chunk, L)
+    values = beta[..., None] * v
+    reads = -((alpha * beta)[..., None] * k)
+    rows = _chunks(q, chunk, 0)
+    cols = _chunks(k, chunk, 0)
+    values = _chunks(values, chunk, 0)
+    reads = _chunks(reads, chunk, 0)
+    decay = _chunks(alpha, chunk, 1)
+    S = np.zeros((B, H, n, d), v.dtype) if state is None else state
+    ratio = _ratio(decay)
+    ratio_before = _earlier(ratio, -2, 0)
+    from_start = _products(decay, -1)
+    from_start_before = _earlier(from_start, -1, 1)
+    to_end = _to_end(decay, -1)
+    scores = rows @ cols.mT * ratio
+    mixed = reads @ cols.mT * ratio_before
+    inverse = _inverse(mixed)
+    solved = inverse @ values
+    solved_reads = inverse @ (from_start_before[..., :, None] * reads)
+    total = from_start[..., -1]
+    cols_to_end = to_end[..., :, None] * cols
+    starts = []
+    xs = []
+    for total_c, solved_c, solved_reads_c, cols_to_end_c in zip(
+        np.moveaxis(total, 2, 0),
+        np.moveaxis(solved, 2, 0),
+        np.moveaxis(solved_reads, 2, 0),
+        np.moveaxis(cols_to_end, 2, 0),
+        strict=True,
+    ):
+        starts.append(S)
+        x = solved_c + solved_reads_c @ S
+        S = total_c[..., None, None] * S + cols_to_end_c.mT @ x
+        xs.append(x)
+    starts = np.stack(starts, 2)
+    xs = np.stack(xs, 2)
+    y = scores @ xs + (from_start[..., :, None] * rows) @ starts
+    y = _unchunked(y, L)
+    return y, S
+
+
+def _chunks(x, chunk, fill):
+    """Cut axis 2 into chunks, the last one filled up: [B, H, L, ...] to [B, H, N, chunk, ...]."""
+    B, H, L, *rest = x.shape
+    count = -(-L // chunk)
+    end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
+    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
+def _ratio(decay):
+    """decay[j + 1] ... decay[i] at [i, j] for i >= j, each formed from j on; 0 elsewhere."""
+    later = np.tri(decay.shape[-1], k=-1, dtype=bool)
+    return np.tril(_products(np.where(later, decay[..., :, None], 1), -2))
+
+
+def _inverse(lower):
+    """The inverse of I - lower, which is strictly lower triangular, row by row."""
+    out = np.eye(lower.shape[-1], dtype=lower.dtype) + 0 * lower
+    for i in range(1, lower.shape[-1]):
+        out[..., i, :i] = (lower[..., i, None, :i] @ out[..., :i, :i])[..., 0, :]
+    return out
+
+
+def _to_end(decay, axis):
+    """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
+    decay = np.moveaxis(decay, axis, 0)
+    after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])
+    return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
+
+
+def _earlier(x, axis, fill):
+    """Each entry along an axis taken from the one before it, the first filled."""
+    x = np.moveaxis(x, axis, 0)
+    return np.moveaxis(np.concatenate([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+
+
+def _products(decay, axis):
+    """Running products along an axis."""
+    return np.cumprod(decay, axis=axis)
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "parallel": parallel,
+    "chunkwise": chunkwise,
+}

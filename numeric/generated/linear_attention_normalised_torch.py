@@ -1,0 +1,196 @@
+"""Generated torch 2.13 code of Linear attention, normalised; do not edit.
+
+Made by `dsf generate linear_attention_normalised --target torch` from
+  derivations/linear_attention_normalised.py.
+Transition: block diagonal; S from S: identity; z from z: identity.
+Schedules: recurrent, parallel, chunkwise, associative_scan.
+
+q: [B, H, L, n], real
+k: [B, H, L, n], real
+v: [B, H, L, d], real
+state, in and out: S: [B, H, n, d], real
+state, in and out: z: [B, H, n], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires torch 2.13; L >= 1 (read from q); arrays of one type.
+
+spec f87375dd1920d0b249883d6b1c138c5787300fbfcc58909f1f20a03b6a6958d8
+generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+body 2b247c15bbe3478e85f7f5a33e657b7be724ba12957607d9c607b1fa4977a1aa
+"""
+
+import torch
+
+
+def recurrent(q, k, v, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    S = v.new_zeros((B, H, n, d)) if state is None else state[0]
+    z = v.new_zeros((B, H, n)) if state is None else state[1]
+    x1 = torch.nn.functional.elu(k) + 1
+    x2 = torch.nn.functional.elu(q) + 1
+    ys = []
+    for v_i, x1_i, x2_i in zip(v.unbind(2), x1.unbind(2), x2.unbind(2), strict=True):
+        new_S = S + x1_i[..., :, None] * v_i[..., None, :]
+        new_z = z + x1_i
+        t1 = torch.einsum("...a,...a->...", x2_i, new_z)
+        y = torch.einsum("...a,...ab->...b", x2_i, new_S) / t1[..., None]
+        S = new_S
+        z = new_z
+        ys.append(y)
+    ys = torch.stack(ys, 2)
+    return ys, (S, z)
+
+
+def parallel(q, k, v, state=None):
+    """The whole sequence as one causal matrix of scores."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    rows = torch.nn.functional.elu(q) + 1
+    cols = torch.nn.functional.elu(k) + 1
+    values = v
+    S = v.new_zeros((B, H, n, d)) if state is None else state[0]
+    ratio = _causal(rows)
+    scores = rows @ cols.mT * ratio
+    added = cols.mT @ values
+    end = S + added
+    y_2 = scores @ values + rows @ S
+    values_2 = torch.broadcast_to(v.new_tensor(1), (B, H, L))[..., None]
+    start = v.new_zeros((B, H, n)) if state is None else state[1]
+    S_2 = start.reshape(B, H, rows.shape[-1], values_2.shape[-1])
+    added_2 = cols.mT @ values_2
+    end_2 = S_2 + added_2
+    y_3 = scores @ values_2 + rows @ S_2
+    y_4 = y_3[..., 0]
+    end_3 = end_2.reshape(B, H, n)
+    y = y_2 / y_4[..., None]
+    return y, (end, end_3)
+
+
+def chunkwise(q, k, v, state=None, chunk=64):
+    """Matrix products within chunks of tokens; the state is carried from chunk to chunk."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    chunk = min(chunk, L)
+    rows = torch.nn.functional.elu(q) + 1
+    cols = torch.nn.functional.elu(k) + 1
+    rows_2 = _chunks(rows, chunk, 0)
+    cols_2 = _chunks(cols, chunk, 0)
+    values = _chunks(v, chunk, 0)
+    S = v.new_zeros((B, H, n, d)) if state is None else state[0]
+    ratio = _causal(rows_2)
+    scores = rows_2 @ cols_2.mT * ratio
+    added = cols_2.mT @ values
+    starts = []
+    for added_c in added.unbind(2):
+        starts.append(S)
+        S = S + added_c
+    starts = torch.stack(starts, 2)
+    y_2 = scores @ values + rows_2 @ starts
+    y_3 = _unchunked(y_2, L)
+    values_2 = torch.broadcast_to(v.new_tensor(1), (B, H, L))[..., None]
+    values_3 = _chunks(values_2, chunk, 0)
+    start = v.new_zeros((B, H, n)) if state is None else state[1]
+    S_3 = start.reshape(B, H, rows_2.shape[-1], values_3.shape[-1])
+    added_2 = cols_2.mT @ values_3
+    starts_2 = []
+    for added_c in added_2.unbind(2):
+        starts_2.append(S_3)
+        S_3 = S_3 + added_c
+    starts_2 = torch.stack(starts_2, 2)
+    y_4 = scores @ values_3 + rows_2 @ starts_2
+    y_5 = _unchunked(y_4, L)
+    y_6 = y_5[..., 0]
+    end = S_3.reshape(B, H, n)
+    y = y_3 / y_6[..., None]
+    return y, (S, end)
+
+
+def associative_scan(q, k, v, state=None, chunk=64):
+    """A tree over time within chunks; the state is carried from chunk to chunk."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        q.split(chunk, 2),
+        k.split(chunk, 2),
+        v.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(q_c, k_c, v_c, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _associative_scan_of_chunk(q, k, v, state):
+    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start = v.new_zeros((B, H, n, d)) if state is None else state[0]
+    factor = torch.broadcast_to(v.new_tensor(1), (B, H, L, n, d))
+    term = (torch.nn.functional.elu(k) + 1)[..., :, None] * v[..., None, :]
+    S = _scan(factor, term, start)
+    end = S[..., -1, :, :]
+    y_2 = torch.einsum("...ba,...b->...a", S, torch.nn.functional.elu(q) + 1)
+    start_2 = v.new_zeros((B, H, n)) if state is None else state[1]
+    factor_2 = torch.broadcast_to(v.new_tensor(1), (B, H, L, n))
+    term_2 = torch.nn.functional.elu(k) + 1
+    z = _scan(factor_2, term_2, start_2)
+    end_2 = z[..., -1, :]
+    y_3 = torch.einsum("...a,...a->...", torch.nn.functional.elu(q) + 1, z)
+    y = y_2 / y_3[..., None]
+    return y, (end, end_2)
+
+
+def _chunks(x, chunk, fill):
+    """Cut axis 2 into chunks, the last one filled up: [B, H, L, ...] to [B, H, N, chunk, ...]."""
+    B, H, L, *rest = x.shape
+    count = -(-L // chunk)
+    if count * chunk > L:
+        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+    return x.reshape(B, H, count, chunk, *rest)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
+def _causal(rows):
+    """1 where position j is not after position i, 0 elsewhere."""
+    return rows.new_ones(rows.shape[-2], rows.shape[-2]).tril()
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first, rest = term.split([1, term.shape[2] - 1], 2)
+    first = factor[:, :, :1] * start[:, :, None] + first
+    return _tree(factor, torch.cat([first, rest], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
+    (a_even, a_odd), (b_even, b_odd) = (
+        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
+    )
+    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
+    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
+    even = b_even + before
+    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "parallel": parallel,
+    "chunkwise": chunkwise,
+    "associative_scan": associative_scan,
+}

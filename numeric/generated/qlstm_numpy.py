@@ -1,0 +1,101 @@
+"""Generated NumPy 2 code of qLSTM (without tanh); do not edit.
+
+Made by `dsf generate qlstm --target numpy` from derivations/qlstm.py.
+Transition: diagonal(f) along d.
+Schedules: recurrent, associative_scan.
+no parallel: Λ is diagonal along d: the decay varies along the values
+no chunkwise: Λ is diagonal along d: the decay varies along the values
+
+v: [B, H, L, d], real
+f: [B, H, L, d], (0, 1]
+g: [B, H, L, d], (0, 1]
+o: [B, H, L, d], (0, 1]
+state, in and out: h: [B, H, d], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires numpy 2; L >= 1 (read from v); arrays of one type.
+
+spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
+generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+body 4b24995d06124b852cd8fd53421529cbf30049d9b9855e1c7e12f7ba8f2b168a
+"""
+
+import numpy as np
+
+
+def recurrent(v, f, g, o, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    d = v.shape[-1]
+    h = np.zeros((B, H, d), v.dtype) if state is None else state
+    x1 = g * v
+    ys = []
+    for f_i, o_i, x1_i in zip(
+        np.moveaxis(f, 2, 0),
+        np.moveaxis(o, 2, 0),
+        np.moveaxis(x1, 2, 0),
+        strict=True,
+    ):
+        h = f_i * h + x1_i
+        y = o_i * h
+        ys.append(y)
+    ys = np.stack(ys, 2)
+    return ys, h
+
+
+def associative_scan(v, f, g, o, state=None, chunk=64):
+    """A tree over time within chunks; the state is carried from chunk to chunk."""
+    ys = []
+    for v_c, f_c, g_c, o_c in zip(
+        np.split(v, range(chunk, v.shape[2], chunk), 2),
+        np.split(f, range(chunk, f.shape[2], chunk), 2),
+        np.split(g, range(chunk, g.shape[2], chunk), 2),
+        np.split(o, range(chunk, o.shape[2], chunk), 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(v_c, f_c, g_c, o_c, state)
+        ys.append(y)
+    return np.concatenate(ys, 2), state
+
+
+def _associative_scan_of_chunk(v, f, g, o, state):
+    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    B, H = v.shape[:2]
+    d = v.shape[-1]
+    start = np.zeros((B, H, d), v.dtype) if state is None else state
+    factor = f
+    term = g * v
+    h = _scan(factor, term, start)
+    end = h[..., -1, :]
+    y = h * o
+    return y, end
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
+    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+    odd = _tree(
+        factor[:, :, 1::2] * factor[:, :, ::2],
+        factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
+    )
+    even = term[:, :, ::2] + np.concatenate(
+        [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
+    )
+    both = np.stack([even, odd], 3)
+    return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "associative_scan": associative_scan,
+}

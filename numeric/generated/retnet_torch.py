@@ -1,0 +1,178 @@
+"""Generated torch 2.13 code of RetNet; do not edit.
+
+Made by `dsf generate retnet --target torch` from derivations/retnet.py.
+Transition: alpha * identity.
+Schedules: recurrent, parallel, chunkwise, associative_scan.
+
+q: [B, H, L, n], real
+k: [B, H, L, n], real
+v: [B, H, L, d], real
+alpha: [H], (0, 1]
+state, in and out: S: [B, H, n, d], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires torch 2.13; L >= 1 (read from q); arrays of one type.
+
+spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
+generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+body c4b6e7b99766fa3909de7c077d1607e30faada9829d6ec9973bf1f96af4625b6
+"""
+
+import torch
+
+
+def recurrent(q, k, v, alpha, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    S = v.new_zeros((B, H, n, d)) if state is None else state
+    ys = []
+    for q_i, k_i, v_i in zip(q.unbind(2), k.unbind(2), v.unbind(2), strict=True):
+        S = alpha[..., None, None] * S + k_i[..., :, None] * v_i[..., None, :]
+        y = torch.einsum("...a,...ab->...b", q_i, S)
+        ys.append(y)
+    ys = torch.stack(ys, 2)
+    return ys, S
+
+
+def parallel(q, k, v, alpha, state=None):
+    """The whole sequence as one causal matrix of scores."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    rows = q
+    cols = k
+    values = v
+    decay = torch.broadcast_to(alpha[:, None], (B, H, L))
+    S = v.new_zeros((B, H, n, d)) if state is None else state
+    ratio = _ratio(decay)
+    from_start = _products(decay, -1)
+    to_end = _to_end(decay, -1)
+    scores = rows @ cols.mT * ratio
+    total = from_start[..., -1]
+    added = (to_end[..., :, None] * cols).mT @ values
+    end = total[..., None, None] * S + added
+    y = scores @ values + (from_start[..., :, None] * rows) @ S
+    return y, end
+
+
+def chunkwise(q, k, v, alpha, state=None, chunk=64):
+    """Matrix products within chunks of tokens; the state is carried from chunk to chunk."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    chunk = min(chunk, L)
+    decay = torch.broadcast_to(alpha[:, None], (B, H, L))
+    rows = _chunks(q, chunk, 0)
+    cols = _chunks(k, chunk, 0)
+    values = _chunks(v, chunk, 0)
+    decay = _chunks(decay, chunk, 1)
+    S = v.new_zeros((B, H, n, d)) if state is None else state
+    ratio = _ratio(decay)
+    from_start = _products(decay, -1)
+    to_end = _to_end(decay, -1)
+    scores = rows @ cols.mT * ratio
+    total = from_start[..., -1]
+    added = (to_end[..., :, None] * cols).mT @ values
+    starts = []
+    for total_c, added_c in zip(total.unbind(2), added.unbind(2), strict=True):
+        starts.append(S)
+        S = total_c[..., None, None] * S + added_c
+    starts = torch.stack(starts, 2)
+    y = scores @ values + (from_start[..., :, None] * rows) @ starts
+    y = _unchunked(y, L)
+    return y, S
+
+
+def associative_scan(q, k, v, alpha, state=None, chunk=64):
+    """A tree over time within chunks; the state is carried from chunk to chunk."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        q.split(chunk, 2),
+        k.split(chunk, 2),
+        v.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _associative_scan_of_chunk(q, k, v, alpha, state):
+    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start = v.new_zeros((B, H, n, d)) if state is None else state
+    factor = torch.broadcast_to(alpha[:, None, None, None], (B, H, L, n, d))
+    term = k[..., :, None] * v[..., None, :]
+    S = _scan(factor, term, start)
+    end = S[..., -1, :, :]
+    y = torch.einsum("...ba,...b->...a", S, q)
+    return y, end
+
+
+def _chunks(x, chunk, fill):
+    """Cut axis 2 into chunks, the last one filled up: [B, H, L, ...] to [B, H, N, chunk, ...]."""
+    B, H, L, *rest = x.shape
+    count = -(-L // chunk)
+    if count * chunk > L:
+        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+    return x.reshape(B, H, count, chunk, *rest)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
+def _ratio(decay):
+    """decay[j + 1] ... decay[i] at [i, j] for i >= j, each formed from j on; 0 elsewhere."""
+    count = decay.shape[-1]
+    later = torch.ones(count, count, dtype=torch.bool, device=decay.device).tril(-1)
+    return _products(torch.where(later, decay[..., :, None], 1), -2).tril()
+
+
+def _to_end(decay, axis):
+    """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
+    first, after = decay.split([1, decay.shape[axis] - 1], axis)
+    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    return _products(after.flip(axis), axis).flip(axis)
+
+
+def _products(decay, axis):
+    """Running products along an axis."""
+    return torch.cumprod(decay, axis)
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first, rest = term.split([1, term.shape[2] - 1], 2)
+    first = factor[:, :, :1] * start[:, :, None] + first
+    return _tree(factor, torch.cat([first, rest], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
+    (a_even, a_odd), (b_even, b_odd) = (
+        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
+    )
+    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
+    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
+    even = b_even + before
+    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "parallel": parallel,
+    "chunkwise": chunkwise,
+    "associative_scan": associative_scan,
+}

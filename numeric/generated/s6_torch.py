@@ -1,0 +1,107 @@
+"""Generated torch 2.13 code of S6 (Mamba); do not edit.
+
+Made by `dsf generate s6 --target torch` from derivations/s6.py.
+Transition: diagonal(exp(A Delta)) entry by entry.
+Schedules: recurrent, associative_scan.
+no parallel: Λ is diagonal entry by entry: the decay varies along the values
+no chunkwise: Λ is diagonal entry by entry: the decay varies along the values
+
+q: [B, H, L, n], real
+k: [B, H, L, n], real
+v: [B, H, L, d], real
+Delta: [B, H, L, d], (0, inf)
+A: [H, d, n], (-inf, 0)
+D: [H, d], real
+state, in and out: h: [B, H, d, n], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires torch 2.13; L >= 1 (read from q); arrays of one type.
+
+spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
+generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+body e8e981fb01ecedc0ce3c5121c3becdc94dc8562d02db6ee86d1c94916f8b27ec
+"""
+
+import torch
+
+
+def recurrent(q, k, v, Delta, A, D, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    h = v.new_zeros((B, H, d, n)) if state is None else state
+    x1 = Delta * v
+    x2 = D[:, None] * v
+    ys = []
+    for q_i, k_i, Delta_i, x1_i, x2_i in zip(
+        q.unbind(2),
+        k.unbind(2),
+        Delta.unbind(2),
+        x1.unbind(2),
+        x2.unbind(2),
+        strict=True,
+    ):
+        h = torch.exp(Delta_i[..., :, None] * A) * h + x1_i[..., :, None] * k_i[..., None, :]
+        y = torch.einsum("...ab,...b->...a", h, q_i) + x2_i
+        ys.append(y)
+    ys = torch.stack(ys, 2)
+    return ys, h
+
+
+def associative_scan(q, k, v, Delta, A, D, state=None, chunk=64):
+    """A tree over time within chunks; the state is carried from chunk to chunk."""
+    ys = []
+    for q_c, k_c, v_c, Delta_c in zip(
+        q.split(chunk, 2),
+        k.split(chunk, 2),
+        v.split(chunk, 2),
+        Delta.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(q_c, k_c, v_c, Delta_c, A, D, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):
+    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start = v.new_zeros((B, H, d, n)) if state is None else state
+    factor = torch.exp(Delta[..., :, None] * A[:, None])
+    term = (Delta * v)[..., :, None] * k[..., None, :]
+    h = _scan(factor, term, start)
+    end = h[..., -1, :, :]
+    y = D[:, None] * v + torch.einsum("...ab,...b->...a", h, q)
+    return y, end
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first, rest = term.split([1, term.shape[2] - 1], 2)
+    first = factor[:, :, :1] * start[:, :, None] + first
+    return _tree(factor, torch.cat([first, rest], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
+    (a_even, a_odd), (b_even, b_odd) = (
+        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
+    )
+    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
+    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
+    even = b_even + before
+    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "associative_scan": associative_scan,
+}

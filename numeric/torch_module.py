@@ -1,0 +1,68 @@
+"""`numeric.module`: a layer as an `nn.Module`, with constants as parameters, and `step`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dsf_sym import Layer, find
+from dsf_sym.errors import UnknownName
+
+from .run import run
+
+
+class Mixer(nn.Module):
+    """The mixer of a layer: signals in, outputs and state out.
+
+    Constants given when it is made are parameters; the others are arguments of every call.
+    """
+
+    def __init__(self, layer: Layer, constants: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.layer = layer
+        known = [s.name for s in layer.of_kind("constant")]
+        for name, value in constants.items():
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise UnknownName(f"module({layer.name}): no constant {name!r}; it has {has}")
+            self.register_parameter(f"constant_{name}", nn.Parameter(value))
+
+    def constants(self) -> dict[str, Tensor]:
+        """The constants that are parameters, by name."""
+        prefix = "constant_"
+        return {n.removeprefix(prefix): p for n, p in self.named_parameters()}
+
+    def forward(
+        self, state: Any = None, schedule: str = "auto", **signals: Tensor
+    ) -> tuple[Tensor, Any]:
+        """Outputs [B, H, L, ...] and the state after the last token."""
+        return run(self.layer, "torch", schedule, state, **self.constants(), **signals)
+
+    def step(self, state: Any = None, **token: Tensor) -> tuple[Tensor, Any]:
+        """One token [B, H, ...]: its output [B, H, ...] and the new state."""
+        fixed = {s.name for s in self.layer.of_kind("constant")}
+        signals = {n: x if n in fixed else x.unsqueeze(2) for n, x in token.items()}
+        y, end = self.forward(state, "recurrent", **signals)
+        return y.squeeze(2), end
+
+    def extra_repr(self) -> str:
+        """The layer's signals."""
+        return repr(self.layer)
+
+
+def module(layer: Layer | str, **constants: Tensor) -> Mixer:
+    """The mixer of a layer as an `nn.Module`.
+
+    Parameters
+    ----------
+    layer
+        A layer, or the name of one of the catalogue.
+    constants
+        Weights [H, ...] that become parameters; those left out are arguments of every call.
+    """
+    return Mixer(find(layer) if isinstance(layer, str) else layer, constants)
+
+
+__all__ = ["Mixer", "module", "torch"]
