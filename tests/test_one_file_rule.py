@@ -55,7 +55,6 @@ def agrees_with_its_matrices(new, layers, path):
 
 
 def is_shown(new, layers, path):
-def is_shown(new, layers, path):
     made = sheet(new)
     assert dict(made.form)["Λ_i"] == "α_i I_n ⊗ I_d" and "scalar times identity" in made.structure
 
