@@ -56,7 +56,7 @@ def agrees_with_its_matrices(new, layers, path):
 
 def is_shown(new, layers, path):
     made = sheet(new)
-    assert dict(made.form)["Λ_i"] == "α_i I_n ⊗ I_d" and "scalar times identity" in made.structure
+    assert dict(made.form)["Λ_i"] == "α_i I_n ⊗ I_d" and made.structure == "alpha * identity"
 
 
 def is_compared_with_every_layer(new, layers, path):

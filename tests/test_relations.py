@@ -391,9 +391,8 @@ UNDECIDED = [
     ("rg_lru", "mingru"),
     # False: at f = 1 minGRU takes no input. Both are diagonal, so their transitions do not tell.
     ("mingru", "qlstm"),
-    # Ratios have neither maps nor obstructions yet: not even the identity is tried.
+    # Of a ratio only signals of the same names are tried, and there is no obstruction.
     ("linear_attention_normalised", "linear_attention"),
-    ("rwkv4", "rwkv4"),
 ]
 
 

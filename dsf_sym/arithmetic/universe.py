@@ -154,8 +154,12 @@ class Universe:
         ]
         if self._positive(rest) or self._positive(-rest):
             return (1 if self._positive(rest) else -1), tuple(questions)
-        lead = Fraction(min(rest.terms.items())[1])
-        questions.append(f"sign of {rest.scale(1 / lead).show(self.name)}")
+        # In the order of names, so that the question does not depend on the order of appearance.
+        order = {v: i for i, v in enumerate(sorted(rest.variables(), key=self.name))}
+        named = {tuple(sorted((order[v], e) for v, e in m)): c for m, c in rest.terms.items()}
+        lead = Fraction(min(named.items())[1])
+        names = sorted(map(self.name, order))
+        questions.append(f"sign of {Poly(named).scale(1 / lead).show(names.__getitem__)}")
         return (1 if lead > 0 else -1), tuple(questions)
 
     # Functions.
@@ -218,8 +222,17 @@ class Universe:
         return Frac(variable(self._intern(("sqrt", x.num), new)))
 
     def certainly_positive(self, x: Frac) -> bool:
-        """Whether the signs of coefficients and variables show that x is positive."""
-        return bool(x.num) and self._positive(x.num) and self._positive(x.den)
+        """Whether the signs of coefficients and variables show that x is positive.
+
+        A root counts where its radicand is certainly positive: the root of 0 is 0.
+        """
+        radicands = [self.variables[v].square for v in x.variables()]
+        return (
+            bool(x.num)
+            and self._positive(x.num)
+            and self._positive(x.den)
+            and all(r is None or self.certainly_positive(Frac(r)) for r in radicands)
+        )
 
     def _constant(self, x: Frac) -> bool:
         return all(self.variables[v].constant for v in x.variables())

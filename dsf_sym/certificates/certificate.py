@@ -117,6 +117,9 @@ def _signal(row: Mapping[str, Any]) -> Signal:
     interval = Interval(low, high, bool(row["low_open"]), bool(row["high_open"]))
     if row["kind"] not in ("token", "constant", "state"):
         raise ValueError(f"unknown kind {row['kind']!r}")
+    if not str(row["name"]).isidentifier():
+        # An entry of k is called k[0], and the sign of x + y is asked for under that name.
+        raise ValueError(f"{row['name']!r} is not the name of a signal")
     return Signal(
         str(row["name"]),
         tuple(map(str, row["dims"])),

@@ -147,7 +147,8 @@ def _bridge(a: Layer, b: Layer, names: tuple[str, str]) -> tuple[Layer, Layer, t
             continue
         wide, narrow = _wider(x, y), _wider(y, x)
         if (wide is None) == (narrow is None):
-            layers[1], other = _apart(layers[1], y, names[1])
+            taken = {s.name for layer in layers for s in layer.signals}
+            layers[1], other = _apart(layers[1], y, names[1], taken)
             bridges.append(f"{names[1]}.{name} is a signal of its own, {other}")
             continue
         at, new = (0, y) if narrow is None else (1, x)
@@ -157,11 +158,14 @@ def _bridge(a: Layer, b: Layer, names: tuple[str, str]) -> tuple[Layer, Layer, t
     return layers[0], layers[1], tuple(bridges)
 
 
-def _apart(layer: Layer, s: Signal, owner: str) -> tuple[Layer, str]:
+def _apart(layer: Layer, s: Signal, owner: str, taken: set[str]) -> tuple[Layer, str]:
     """The layer with a signal under another name: its shape or kind fits no signal of that name."""
     if s.name in layer.start.values():
         raise ShapeError(f"{owner}: the start {s.name} does not fit the other layer's {s}")
-    new = replace(s, name=f"{s.name}_{owner}")
+    name = f"{s.name}_{owner}"
+    while name in taken:
+        name += "_"
+    new = replace(s, name=name)
     return layer.tie({s.name: new.tensor}, {new.name: new}, layer.name), new.name
 
 

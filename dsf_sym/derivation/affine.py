@@ -203,6 +203,8 @@ def _ratio(
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
     """Whether two denominators are the same node, up to how it is repeated."""
-    while isinstance(a, Reindex) and isinstance(b, Reindex) and a.spec == b.spec:
+    while isinstance(a, Reindex) and isinstance(b, Reindex):
+        if (a.spec, a.dims) != (b.spec, b.dims):
+            return False
         a, b = a.arg, b.arg
     return a is b

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import CertificateError, Rejected
 from ...language.layer import Layer
+from ...language.tensor import shape_text
 from ..certificate import layers_of, require_common_signals, where
 from . import difference, intertwiner, minimality, obstruction, product, subspace
 
@@ -37,6 +38,7 @@ def recheck(data: Mapping[str, Any]) -> str:
         require_common_signals(layers)
     try:
         stated = data["claim"]["where"]
+        _require_sizes(layers, data.get("sizes", {}))
         if list(stated) != list(where(*layers)):
             raise Rejected(f"the claim holds where {where(*layers)}, the certificate says {stated}")
         return CHECKERS[kind](layers, data)
@@ -44,3 +46,17 @@ def recheck(data: Mapping[str, Any]) -> str:
         raise CertificateError(
             f"the certificate ({kind}) is incomplete or malformed: {type(error).__name__}: {error}"
         ) from None
+
+
+def _require_sizes(layers: list[Layer], sizes: Mapping[str, Any]) -> None:
+    """Refuse sizes below 1, at which every identity would hold, and outputs of different shapes."""
+    for name, value in sizes.items():
+        if int(value) < 1:
+            raise Rejected(f"size {name}={value}: a size is a whole number of at least 1")
+    for layer in layers:
+        for part in {p for s in layer.signals for d in s.dims for p in d.split("+")}:
+            if part.isdigit() and int(part) < 1:
+                raise Rejected(f"{layer.name} has a size of {part}")
+    if len({layer.output.dims for layer in layers}) > 1:
+        shapes = " and ".join(shape_text(layer.output.dims) for layer in layers)
+        raise Rejected(f"the outputs have different shapes: {shapes}")

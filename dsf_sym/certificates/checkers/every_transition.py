@@ -106,9 +106,11 @@ def is_constant(a: Layer, sizes: Sizes, states: int) -> str:
 def is_positive(a: Layer, sizes: Sizes, states: int) -> str:
     """Λ is diagonal with positive entries."""
     universe = Universe()
+    width = Automaton((a,), sizes).width - 1
     for x in _symbolic(a, sizes, universe):
-        for (i, j), entry in x.items():
-            if i != j or not universe.certainly_positive(entry):
+        # An entry that is absent is zero: every one of the diagonal has to be there.
+        for i, j in {*x, *((i, i) for i in range(width))}:
+            if i != j or not universe.certainly_positive(x.get((i, j), frac(0))):
                 raise NoProperty(f"{a.name}: its transitions are not positive diagonal matrices")
     return f"every eigenvalue of a transition of {a.name} is positive"
 

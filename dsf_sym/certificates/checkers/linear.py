@@ -65,6 +65,8 @@ def _scalar(x: Any, universe: Universe) -> Frac:
         out = Poly({})
         for coefficient, powers in terms:
             m = tuple(sorted((names[str(n)], int(e)) for n, e in powers.items()))
+            if any(e < 1 for _, e in m):
+                raise Rejected("an entry of the basis has a power that is not a positive number")
             out = out + Poly({m: Fraction(coefficient)})
         return out
 

@@ -91,6 +91,8 @@ def _lower(layer: Layer, sizes: Sizes, size: int, table: Mapping[str, Any]) -> N
     ]
     if len(pasts) != size or len(futures) != size:
         raise Rejected(f"the table of outputs must be {size} by {size}")
+    if any(f is not None and not f[0] for f in futures):
+        raise Rejected("a future has no token: its output is read from the past's last token")
     for s in layer.signals:
         if s.kind == "constant":
             require_inside(s, constants, sizes, "the constants")

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...automata.automaton import Automaton
 from ...automata.run import Values
+from ...derivation.affine import affine_layer
 from ...errors import Rejected
 from ...language.evaluate import Sizes
 from ...language.layer import Layer
@@ -36,6 +37,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected("the minimality is proved at other sizes")
     if list(proof["hashes"]) != [b.hash] or proof["kind"] != "minimality":
         raise Rejected(f"the minimality is that of another layer, not of {b.name}")
+    if affine_layer(a).denominator is not None:
+        raise Rejected(f"{a.name} is a ratio; the obstructions are about affine readouts")
     minimality.check([b], proof)
     states = Automaton((b,), at_b).width - 1
     if int(proof["state"]) != states:

@@ -80,6 +80,8 @@ def not_constant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values
 def not_scalar(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ at a token has an entry off its first multiple of I."""
     x, scalars = transition_at(b, sizes, tokens[0], constants)
+    if not x:
+        raise Rejected(f"{b.name} has no state")
     zero = x[0][0] * 0
     for i, row in enumerate(x):
         for j, c in enumerate(row):
