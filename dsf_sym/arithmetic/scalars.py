@@ -127,6 +127,10 @@ class Balls:
             return not bool(x.overlaps(y))
         return bool(x.b < y.a or y.b < x.a)
 
+    def middle(self, x: Any) -> float:
+        """The midpoint, rounded."""
+        return float(x.mid()) if self.fast else float(x.mid.a)
+
     def show(self, x: Any) -> str:
         """Midpoint and radius as text."""
         return str(x.str(20)) if self.fast else str(x)

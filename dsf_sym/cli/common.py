@@ -95,6 +95,26 @@ def sizes_option(command: F) -> F:
     )(command)
 
 
+def given_option(command: F) -> F:
+    """`--given`."""
+    return click.option(
+        "--given",
+        multiple=True,
+        metavar="TIE",
+        help='A tie on signals, such as "k = 1 - alpha" or "gla.alpha = 1"; may be repeated.',
+    )(command)
+
+
+def certificate_option(command: F) -> F:
+    """`--certificate`."""
+    return click.option(
+        "--certificate",
+        type=click.Path(path_type=Path),
+        metavar="OUT.json",
+        help="Write what proves the answer to a new file.",
+    )(command)
+
+
 def read_sizes(text: str) -> dict[str, int]:
     """The sizes in `n=2,d=2`; SizeError for anything else."""
     sizes: dict[str, int] = {}

@@ -9,9 +9,11 @@ import click
 
 from .common import (
     Ended,
+    certificate_option,
     command_line,
     emit_json,
     find_layer,
+    given_option,
     json_option,
     read_sizes,
     require_writable,
@@ -33,12 +35,7 @@ if TYPE_CHECKING:
 )
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--given",
-    multiple=True,
-    metavar="TIE",
-    help='A tie on signals, such as "k = 1 - alpha" or "gla.alpha = 1"; may be repeated.',
-)
+@given_option
 @click.option(
     "--sense",
     type=click.Choice(["equal", "contains"]),
@@ -47,12 +44,7 @@ if TYPE_CHECKING:
     help="contains: is every B an A, for some weights and a map of tokens?",
 )
 @sizes_option
-@click.option(
-    "--certificate",
-    type=click.Path(path_type=Path),
-    metavar="OUT.json",
-    help="Write what proves the answer to a new file.",
-)
+@certificate_option
 @timeout_option
 @json_option
 def command(

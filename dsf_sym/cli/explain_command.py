@@ -10,6 +10,7 @@ from .common import (
     Ended,
     emit_json,
     find_layer,
+    given_option,
     json_option,
     read_sizes,
     sizes_option,
@@ -32,12 +33,7 @@ UNDECIDED = 3
 )
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--given",
-    multiple=True,
-    metavar="TIE",
-    help='A tie on signals, such as "k = 1 - alpha"; may be repeated.',
-)
+@given_option
 @sizes_option
 @timeout_option
 @json_option

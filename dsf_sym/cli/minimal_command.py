@@ -9,6 +9,7 @@ import click
 
 from .common import (
     Ended,
+    certificate_option,
     emit_json,
     find_layer,
     json_option,
@@ -34,12 +35,7 @@ CLASS = "steps affine in a real state, their coefficients functions of the curre
 )
 @click.argument("layer", metavar="LAYER")
 @sizes_option
-@click.option(
-    "--certificate",
-    type=click.Path(path_type=Path),
-    metavar="OUT.json",
-    help="Write what proves both bounds to a new file.",
-)
+@certificate_option
 @timeout_option
 @json_option
 def command(

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..arithmetic.scalars import Balls
 from ..arithmetic.sparse import Sparse, SparseAlgebra
 from ..index.atoms import Form
 from ..index.forms import at_time, compose, entries, signal_atom, transpose, zero
@@ -91,56 +92,25 @@ def _times(space: StateSpace, a: Blocks, b: Blocks) -> Blocks:
     return {key: form for key, form in out.items() if form}
 
 
-# --- counterexamples ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Balls:
-    """mpmath's intervals as a ring of scalars."""
-
-    iv: Any
-
-    def number(self, value: Fraction) -> Any:
-        return self.iv.mpf(value.numerator) / self.iv.mpf(value.denominator)
-
-    def is_zero(self, x: Any) -> bool:
-        return bool(x.a == 0 == x.b)
-
-    def function(self, name: str, x: Any) -> Any:
-        one = self.number(Fraction(1))
-        if name == "inverse":
-            return one / x
-        if name == "sigmoid":
-            return one / (one + self.iv.exp(-x))
-        if name == "tanh":
-            return one - 2 / (one + self.iv.exp(2 * x))
-        if name == "softplus":
-            return self.iv.log(one + self.iv.exp(x))
-        return {"exp": self.iv.exp, "log": self.iv.log, "sqrt": self.iv.sqrt}[name](x)
-
-
 def _apart(space: StateSpace, a: Blocks, b: Blocks) -> str | None:
     """An entry in which two families differ at some tokens, in words, or None if none is found."""
-    from mpmath import iv
-
-    sizes = dict.fromkeys(space.layer.sizes, SIZE)
-    algebra = SparseAlgebra(_Balls(iv), sizes)
-    for seed in range(TRIES):
-        values = _sample(space, random.Random(seed), algebra)
-        for row, column in sorted({*a, *b}):
-            dims = space.state(row).dims + space.state(column).dims
-            pair = [entries(x.get((row, column), zero(dims)), values, algebra) for x in (a, b)]
-            for index in pair[0].indices():
-                x, y = (p.entries.get(index, iv.mpf(0)) for p in pair)
-                if x.b < y.a or y.b < x.a:
-                    at = ", ".join(f"{k}={v}" for k, v in sizes.items())
-                    where = f"entry {list(index)} from {column} to {row}" if index else "at"
-                    return f"{where}, {at}: {_middle(x)} and {_middle(y)} at a sampled token pair"
+    sizes, balls = dict.fromkeys(space.layer.sizes, SIZE), Balls()
+    algebra = SparseAlgebra(balls, sizes)
+    nothing = balls.number(Fraction(0))
+    with balls.precision():
+        for seed in range(TRIES):
+            values = _sample(space, random.Random(seed), algebra)
+            for row, column in sorted({*a, *b}):
+                dims = space.state(row).dims + space.state(column).dims
+                pair = [entries(x.get((row, column), zero(dims)), values, algebra) for x in (a, b)]
+                for index in pair[0].indices():
+                    x, y = (p.entries.get(index, nothing) for p in pair)
+                    if balls.differ(x, y):
+                        at = ", ".join(f"{k}={v}" for k, v in sizes.items())
+                        where = f"entry {list(index)} from {column} to {row}" if index else "at"
+                        told = f"{balls.middle(x):.4g} and {balls.middle(y):.4g}"
+                        return f"{where}, {at}: {told} at a sampled token pair"
     return None
-
-
-def _middle(x: Any) -> str:
-    return f"{float(x.mid.a):.4g}"
 
 
 def _sample(space: StateSpace, rng: random.Random, algebra: SparseAlgebra) -> Mapping[str, Sparse]:
