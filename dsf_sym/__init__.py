@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .deciding.minimal import minimal
     from .derivation.costs import costs
     from .derivation.derive import derive
+    from .derivation.realize import realize
     from .derivation.structure import structure
     from .language.loading import catalogue, find
 
@@ -50,6 +51,7 @@ _VERBS = {
     "explain": "deciding.explain",
     "find": "language.loading",
     "minimal": "deciding.minimal",
+    "realize": "derivation.realize",
     "recheck": "certificates.checkers",
     "structure": "derivation.structure",
 }
@@ -93,6 +95,7 @@ __all__ = [
     "minimal",
     "ones",
     "outer",
+    "realize",
     "recheck",
     "relu",
     "scale",
