@@ -156,12 +156,24 @@ def first_ratio_difference(automaton: Automaton, longest: int, *, seed: int = 0)
     Raises DomainError where a denominator vanishes on every sequence of some length.
     """
     engine = IntegerEngine(Draws(automaton, seed))
-    x = engine.start()
+    x, rng = engine.start(), random.Random(seed)
+    # A word of letters is one of many: a denominator is zero on all where it is on their span.
+    wide = 1 if len(automaton.letters()) == 1 else WIDE * len(automaton.letters())
+    here = Span(automaton.width)
+    here.extend([x])
     for length in range(1, longest + 1):
         x, (one, other) = engine.move(engine.token(), x)
         half = len(one) // 2
-        for layer, y in zip(automaton.layers, (one, other), strict=True):
-            if any(not v for v in y[half:]):
+        seen = [[y[half:] for y in (one, other)]]
+        after = Span(automaton.width)
+        grown = wide > 1
+        while grown:
+            moved = [engine.move(engine.token(), here.random(rng)) for _ in range(wide)]
+            seen += [[y[half:] for y in outputs] for _, outputs in moved]
+            grown = bool(after.extend([row for row, _ in moved]))
+        here = after
+        for i, layer in enumerate(automaton.layers):
+            if any(not any(column) for column in zip(*(ys[i] for ys in seen), strict=True)):
                 raise DomainError(
                     f"{layer.name}: the denominator of the output is zero on every sequence of "
                     f"{length} tokens, so the layer has no value there and equals nothing"

@@ -7,9 +7,14 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from ..certificates.certificate import where
 from ..errors import CertificateError, DsfError, Rejected
 from ..language.layer import Layer
-from .pairing import pair
+from ..language.tensor import Input, walk
+from ..language.ties import parse_tie
+from .pairing import Pair, pair, read_tie
+
+SENSE = {"obstruction": "contains", "minimality": "minimal state"}
 
 
 def catalogued(data: Mapping[str, Any]) -> dict[str, Layer]:
@@ -47,17 +52,23 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
     claim = _claim(data)
     own = [layers[name] for name in claim["layers"]]
     hashes = list(data.get("hashes", []))
-    if data.get("kind") == "obstruction":
-        if claim["sense"] != "contains":
-            raise Rejected("an obstruction refutes containment; the claim has another sense")
+    kind = data.get("kind")
+    if kind in SENSE:
+        if claim["sense"] != SENSE[kind]:
+            raise Rejected(
+                f"the sense of a certificate of this kind ({kind}) is {SENSE[kind]}; "
+                f"the claim says {claim['sense']}"
+            )
+        if claim["given"] or claim["bridges"] or claim["domains"]:
+            raise Rejected(f"a certificate of this kind ({kind}) is about layers without ties")
     elif len(own) == 2:
         try:
             both = pair(own[0], own[1], [str(tie) for tie in claim["given"]])
         except DsfError as error:
             raise Rejected(f"the ties of the claim do not fit its layers: {error}") from None
         question = both.question
-        maps = all(str(tie).startswith(f"{own[0].name}.") for tie in claim["given"])
-        if claim["sense"] == "contains" and maps and not question.domains:
+        positive = claim["sense"] == "contains" and kind != "difference"
+        if positive and _are_maps(both, own[0], own[1], claim):
             question = replace(question, sense="contains")
         for what, said, true in (
             ("sense", claim["sense"], question.sense),
@@ -81,6 +92,25 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
                 f"the certificate is about another definition of {name}: its hash is "
                 f"{str(wanted)[:12]}, and {layer.hash[:12]} for {layer.source or 'the one at hand'}"
             )
+
+
+def _are_maps(both: Pair, a: Layer, b: Layer, claim: Mapping[str, Any]) -> bool:
+    """Whether the ties only set signals of `a`, its constants by constants, and restrict no `b`."""
+    if both.question.domains or where(both.a, both.b):
+        return False
+    if any(": size " not in bridge for bridge in both.question.bridges):
+        return False
+    known = {s.name: s for layer in (a, b) for s in layer.signals if s.kind != "state"}
+    for tie in map(str, claim["given"]):
+        key, value = read_tie(tie)
+        owner, _, name = key.rpartition(".")
+        if owner != a.name or a.name == b.name:
+            return False
+        tensor = parse_tie(value, {n: s.tensor for n, s in known.items()}, call=tie)
+        reads = {n.name for n in walk(tensor) if isinstance(n, Input)}
+        if a.signal(name).kind == "constant" and any(known[n].kind == "token" for n in reads):
+            return False
+    return True
 
 
 def _words(value: object) -> str:

@@ -38,7 +38,7 @@ def pair(a: Layer, b: Layer, given: Ties = ()) -> Pair:
     DomainError.
     """
     left, right = a, b
-    ties = list(given.items()) if isinstance(given, Mapping) else [_read(t) for t in given]
+    ties = list(given.items()) if isinstance(given, Mapping) else [read_tie(t) for t in given]
     left, right, shown = _apply(left, right, ties)
     right, renamed = _same_sizes(left, right, b.name)
     if left.output.dims != right.output.dims:
@@ -51,7 +51,8 @@ def pair(a: Layer, b: Layer, given: Ties = ()) -> Pair:
     return Pair(left, right, Question(a.name, b.name, shown, (*renamed, *bridges), domains))
 
 
-def _read(tie: str) -> tuple[str, str]:
+def read_tie(tie: str) -> tuple[str, str]:
+    """The signal, with its layer where named, and the value of a tie."""
     found = _TIE.fullmatch(tie)
     if not found:
         raise LanguageError(f'--given {tie!r}: write SIGNAL = EXPRESSION, as in "k = 1 - alpha"')

@@ -36,6 +36,9 @@ def recheck(data: Mapping[str, Any]) -> str:
     # Containment is about two layers with tokens of their own; all else is about common tokens.
     if kind != "obstruction":
         require_common_signals(layers)
+        if len({layer.output.dims for layer in layers}) > 1:
+            shapes = " and ".join(shape_text(layer.output.dims) for layer in layers)
+            raise Rejected(f"the outputs have different shapes: {shapes}")
     try:
         stated = data["claim"]["where"]
         _require_sizes(layers, data.get("sizes", {}))
@@ -49,7 +52,7 @@ def recheck(data: Mapping[str, Any]) -> str:
 
 
 def _require_sizes(layers: list[Layer], sizes: Mapping[str, Any]) -> None:
-    """Refuse sizes below 1, at which every identity would hold, and outputs of different shapes."""
+    """Refuse sizes below 1, at which every identity would hold."""
     for name, value in sizes.items():
         if int(value) < 1:
             raise Rejected(f"size {name}={value}: a size is a whole number of at least 1")
@@ -57,6 +60,3 @@ def _require_sizes(layers: list[Layer], sizes: Mapping[str, Any]) -> None:
         for part in {p for s in layer.signals for d in s.dims for p in d.split("+")}:
             if part.isdigit() and int(part) < 1:
                 raise Rejected(f"{layer.name} has a size of {part}")
-    if len({layer.output.dims for layer in layers}) > 1:
-        shapes = " and ".join(shape_text(layer.output.dims) for layer in layers)
-        raise Rejected(f"the outputs have different shapes: {shapes}")

@@ -19,25 +19,30 @@ from ...language.layer import Layer
 Matrix = list[list[Any]]
 
 
-def transition_at(b: Layer, sizes: Sizes, token: Values, constants: Values) -> tuple[Matrix, Any]:
-    """Λ at one exact token, in rationals or, where functions need them, balls; and the scalars."""
+def transitions_at(
+    b: Layer, sizes: Sizes, tokens: list[Values], constants: Values
+) -> tuple[list[Matrix], Any]:
+    """Λ at exact tokens, all in rationals or, where functions need them, balls; and the scalars."""
     automaton = Automaton((b,), sizes)
+    n = automaton.width - 1
     for scalars in (Rationals(), Balls(256)):
+        one, zero = scalars.number(Fraction(1)), scalars.number(Fraction(0))
+        found = []
         try:
-            inputs = {
-                s.name: from_flat(
-                    shape_of(s.dims, sizes),
-                    [scalars.number(x) for x in (token | constants)[s.name]],
-                )
-                for s in automaton.signals.values()
-            }
-            action = Action(automaton, SparseAlgebra(scalars, sizes), inputs, {})
-            n = automaton.width - 1
-            one, zero = scalars.number(Fraction(1)), scalars.number(Fraction(0))
-            columns = [action.step({j: one}) for j in range(n)]
-            return [[columns[j].get(i, zero) for j in range(n)] for i in range(n)], scalars
+            for token in tokens:
+                inputs = {
+                    s.name: from_flat(
+                        shape_of(s.dims, sizes),
+                        [scalars.number(x) for x in (token | constants)[s.name]],
+                    )
+                    for s in automaton.signals.values()
+                }
+                action = Action(automaton, SparseAlgebra(scalars, sizes), inputs, {})
+                columns = [action.step({j: one}) for j in range(n)]
+                found.append([[columns[j].get(i, zero) for j in range(n)] for i in range(n)])
         except Irrational:
             continue
+        return found, scalars
     raise AssertionError(b.name)
 
 
@@ -50,7 +55,7 @@ def _times(x: Matrix, y: Matrix) -> Matrix:
 
 def not_commuting(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ at two tokens, in both orders."""
-    (x, _), (y, scalars) = (transition_at(b, sizes, t, constants) for t in tokens[:2])
+    (x, y), scalars = transitions_at(b, sizes, tokens[:2], constants)
     left, right = _times(x, y), _times(y, x)
     for p, q in zip(left, right, strict=True):
         if any(scalars.differ(c, e) for c, e in zip(p, q, strict=True)):
@@ -60,7 +65,7 @@ def not_commuting(b: Layer, sizes: Sizes, tokens: list[Values], constants: Value
 
 def not_identity(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ at a token is not I."""
-    x, scalars = transition_at(b, sizes, tokens[0], constants)
+    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
     zero, one = (scalars.number(Fraction(c)) for c in (0, 1))
     for i, row in enumerate(x):
         if any(scalars.differ(c, one if i == j else zero) for j, c in enumerate(row)):
@@ -70,7 +75,7 @@ def not_identity(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values
 
 def not_constant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ differs between two tokens."""
-    (x, _), (y, scalars) = (transition_at(b, sizes, t, constants) for t in tokens[:2])
+    (x, y), scalars = transitions_at(b, sizes, tokens[:2], constants)
     for p, q in zip(x, y, strict=True):
         if any(scalars.differ(c, e) for c, e in zip(p, q, strict=True)):
             return f"and that of {b.name} is not"
@@ -79,7 +84,7 @@ def not_constant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values
 
 def not_scalar(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ at a token has an entry off its first multiple of I."""
-    x, scalars = transition_at(b, sizes, tokens[0], constants)
+    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
     if not x:
         raise Rejected(f"{b.name} has no state")
     zero = x[0][0] * 0
@@ -92,7 +97,7 @@ def not_scalar(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) 
 
 def negative_determinant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
     """Λ at a token has a determinant that is not positive."""
-    x, scalars = transition_at(b, sizes, tokens[0], constants)
+    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
     if not isinstance(scalars, Rationals):
         raise Rejected(f"{b.name}'s transition is not rational at this token")
     sign, work = 1, [list(row) for row in x]
