@@ -17,9 +17,7 @@ from .automata.closure import closure
 from .certificates.certificate import header
 from .certificates.checkers import recheck
 from .deciding.decide import rational_rows
-from .language.declare import Const, Gate, Scalar, State, Vec
-from .language.layer import Layer, layer
-from .language.tensor import outer, scale
+from .language.layer import Layer
 from .verdict import Question
 
 SIZES = (2, 4, 8, 16, 32)
@@ -57,38 +55,12 @@ class Unrolled:
         return min(done) / self.ours if done else None
 
 
-def _layers() -> tuple[tuple[str, Layer, Layer, Callable[[int], dict[str, int]]], ...]:
-    def factored(S: Any, q: Any, k: Any, v: Any, alpha: Any, beta: Any) -> Any:
-        S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
-        return S, q @ S
+def _pairs() -> tuple[tuple[str, Layer, Layer, Callable[[int], dict[str, int]]], ...]:
+    from . import bench_layers as pairs
 
-    def in_turn(S: Any, q: Any, k: Any, v: Any, alpha: Any, beta: Any) -> Any:
-        S = alpha * S
-        S = S + beta * outer(k, v - k @ S)
-        return S, q @ S
-
-    def vectors(h: Any, u: Any, a: Any, c: Any) -> Any:
-        h = scale(a, h) + u
-        return h, c @ h
-
-    def entries(h: Any, u: Any, a: Any, c: Any) -> Any:
-        h = u + h * a
-        return h, h @ c
-
-    delta: tuple[Callable[..., Any], ...] = (factored, in_turn)
-    chain: tuple[Callable[..., Any], ...] = (vectors, entries)
-    for step in delta:
-        step.__annotations__ = {
-            "S": State["n", "d"], "q": Vec["n"], "k": Vec["n"], "v": Vec["d"],
-            "alpha": Gate, "beta": Gate,
-        }  # fmt: skip
-    for step in chain:
-        step.__annotations__ = {
-            "h": State["n"], "u": Scalar, "a": Const[Gate["n"]], "c": Const[Vec["n"]],
-        }  # fmt: skip
     return (
-        ("gated delta", layer(factored), layer(in_turn), lambda m: {"n": m, "d": m}),
-        ("longest chain", layer(vectors), layer(entries), lambda m: {"n": m * m}),
+        ("gated delta", pairs.factored, pairs.in_turn, lambda m: {"n": m, "d": m}),
+        ("longest chain", pairs.by_vectors, pairs.by_entries, lambda m: {"n": m * m}),
     )
 
 
@@ -98,7 +70,7 @@ def symbolic(sizes: tuple[int, ...] = SIZES) -> Iterator[Row]:
     sizes: the m. The longest chain is a constant diagonal layer with a scalar input, whose
     reachable space grows by one dimension a token.
     """
-    for name, a, b, at in _layers():
+    for name, a, b, at in _pairs():
         for m in sizes:
             automaton = Automaton((a, b), at(m))
             times, found = [], None
@@ -130,7 +102,7 @@ def unrolled(limit: float = 120.0) -> Iterator[Unrolled]:
     Goes up to the 9 tokens that the theorem needs. Beside each length the whole decision for all
     lengths, measured in the same run. limit: seconds for each of the two.
     """
-    _, a, b, at = _layers()[0]
+    _, a, b, at = _pairs()[0]
     alive = {"expand": True, "simplify": True}
     for steps in range(1, STEPS + 1):
         began = time.perf_counter()

@@ -28,6 +28,7 @@ ORDER = [
     "checking",
     "schema",
     "codegen",
+    "bench_layers",
     "bench",
     "cli",
 ]
