@@ -293,7 +293,7 @@ def exact_action(branch: Branch) -> Action:
 
 
 def start_vector(automaton: Automaton, constants: dict[str, Sparse], one: Any) -> Vector:
-    """The joint start: each state's constant, or zero, and 1."""
+    """The joint start: each state's constant, or zero, and 1; a start is always a constant."""
     out: Vector = {automaton.width - 1: one}
     for slot in automaton.slots:
         first = automaton.layers[slot.layer].start.get(slot.name)

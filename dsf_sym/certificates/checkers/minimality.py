@@ -53,12 +53,7 @@ def _reduced(automaton: Automaton, reduction: Mapping[str, Any]) -> int:
     reach = Space(rows, universe)
     functionals = [read_row(r, universe, len(rows)) for r in reduction["observable"]]
     shown = Space(functionals, universe)
-    constants = {
-        name: array
-        for name, array in branches[0].symbols.items()
-        if automaton.signals[name].kind == "constant"
-    }
-    reach.require(start_vector(automaton, constants, frac(1)), "x_* in V")
+    reach.require(start_vector(automaton, branches[0].symbols, frac(1)), "x_* in V")
     last = automaton.width - 1
     shown.require({i: row[last] for i, row in enumerate(rows) if last in row}, "1 in O")
     for action in actions:

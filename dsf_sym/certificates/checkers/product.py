@@ -28,12 +28,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     tokens = [frame.factors(exact_action(branch), frac(1)) for branch in branches]
     basis = [read_row(entries, universe, frame.width) for entries in data["basis"]]
     space = Space(basis, universe)
-    constants = {
-        name: array
-        for name, array in branches[0].symbols.items()
-        if automaton.signals[name].kind == "constant"
-    }
-    start = start_vector(automaton, constants, frac(1))
+    start = start_vector(automaton, branches[0].symbols, frac(1))
     space.require(frame.start(start), "x_* (x) x'_* in V")
     for row, vector in enumerate(basis):
         for factors in tokens:

@@ -28,12 +28,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     actions = [exact_action(branch) for branch in branches]
     basis = [read_row(entries, universe, automaton.width) for entries in data["basis"]]
     space = Space(basis, universe)
-    constants = {
-        name: array
-        for name, array in branches[0].symbols.items()
-        if automaton.signals[name].kind == "constant"
-    }
-    space.require(start_vector(automaton, constants, frac(1)), "x_* in V")
+    space.require(start_vector(automaton, branches[0].symbols, frac(1)), "x_* in V")
     for row, vector in enumerate(basis):
         for action in actions:
             for left, right in zip(*action.outputs(vector), strict=True):
