@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from dsf_sym import Scalar, State, Unit, layer
 from dsf_sym.arithmetic import words
+from dsf_sym.arithmetic.reconstruct import rational_from
 from dsf_sym.arithmetic.span import Span
 from dsf_sym.arithmetic.universe import PRIME
 from dsf_sym.automata.automaton import Automaton
 from dsf_sym.automata.closure import closure, first_difference
 from dsf_sym.automata.modular import Draws, IntegerEngine, WordEngine
-from dsf_sym.deciding.decide import compare, complete_sizes, rational_from
+from dsf_sym.deciding.decide import compare, complete_sizes
 from dsf_sym.deciding.pairing import pair
 
 ROOT = Path(__file__).parent.parent

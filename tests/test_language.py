@@ -108,8 +108,8 @@ def test_sizes_are_told_apart_by_name_even_where_they_are_equal():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: k**0.5, "exp\\(p \\* log\\(x\\)\\)"),
-        (lambda: k**True, "whole numbers"),
+        (lambda: k**True, "neither a tensor nor a number"),
+        (lambda: k**1j, "Complex"),
         (lambda: k[0], "cannot be indexed"),
         (lambda: list(k), "cannot be indexed or unpacked"),
         (lambda: 1 if a else 2, "may not branch"),

@@ -391,3 +391,20 @@ def test_what_cannot_be_told_is_none():
 
     found = structure(derive(hidden)).constant_in_time
     assert found.holds is None and "sampled tokens gave the same" in found.reason
+
+
+def test_a_pair_of_states_that_turn_together_is_a_complex_diagonal():
+    from dsf_sym import Complex, ones, polar
+
+    def pair(turned):
+        @layer
+        def turning(a: State["n"], b: State["n"], v: Vec["n"], r: Const[Vec["n"]], phi: Scalar):
+            h = polar(r, phi * ones("n")) * Complex(a, b)
+            return h.re + v, h.im if turned else -h.im, h.re
+
+        return structure(derive(turning))
+
+    found = pair(True)
+    assert found.kind == "complex diagonal: a + i b"
+    assert str(found).endswith("along n of a + i b") and found.commuting
+    assert pair(False).complex_diagonal is None

@@ -7,10 +7,12 @@ and one-term factors that cost one tuple merge, is why this is not a ring of fix
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
+from math import isqrt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Monomial = tuple[tuple[int, int], ...]
 Coefficient = int | Fraction
@@ -19,10 +21,11 @@ Coefficient = int | Fraction
 class Poly:
     """A polynomial: `terms` maps monomials, sorted pairs (variable, power), to coefficients."""
 
-    __slots__ = ("terms",)
+    __slots__ = ("_hash", "terms")
 
     def __init__(self, terms: dict[Monomial, Coefficient]) -> None:
         self.terms = terms
+        self._hash: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.terms)
@@ -31,7 +34,9 @@ class Poly:
         return isinstance(other, Poly) and self.terms == other.terms
 
     def __hash__(self) -> int:
-        return hash(frozenset(self.terms.items()))
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
+        return self._hash
 
     def __add__(self, other: Poly) -> Poly:
         if not self.terms:
@@ -54,6 +59,10 @@ class Poly:
         return self + -other
 
     def __mul__(self, other: Poly) -> Poly:
+        if self.is_one():
+            return other
+        if other.is_one():
+            return self
         out: dict[Monomial, Coefficient] = {}
         for m, c in self.terms.items():
             for n, e in other.terms.items():
@@ -130,68 +139,166 @@ def variable(v: int) -> Poly:
 
 
 class Frac:
-    """A fraction of polynomials, not reduced; equal fractions are told by cross products."""
+    """A fraction `top f^e g^k ...` of polynomials, whole powers of factors kept apart.
 
-    __slots__ = ("den", "num")
+    Equal factors cancel and are common denominators, others are not reduced; equal fractions are
+    told by cross products.
+    """
 
-    def __init__(self, num: Poly, den: Poly = ONE) -> None:
-        self.num, self.den = num, den
+    __slots__ = ("_den", "_num", "factors", "top")
+
+    def __init__(
+        self, num: Poly, den: Poly = ONE, factors: Mapping[Poly, int] | None = None
+    ) -> None:
+        powers = dict(factors or {})
+        if not den.is_one():
+            powers[den] = powers.get(den, 0) - 1
+        if powers and num in powers:
+            powers[num] += 1
+            num = ONE
+        self.top = num
+        self.factors = {f: e for f, e in powers.items() if e} if num.terms else {}
+        self._num: Poly | None = None
+        self._den: Poly | None = None
+
+    @property
+    def num(self) -> Poly:
+        """The numerator, written out."""
+        if self._num is None:
+            self._num = _product(self.top, {f: e for f, e in self.factors.items() if e > 0})
+        return self._num
+
+    @property
+    def den(self) -> Poly:
+        """The denominator, written out."""
+        if self._den is None:
+            self._den = _product(ONE, {f: -e for f, e in self.factors.items() if e < 0})
+        return self._den
 
     def __bool__(self) -> bool:
-        return bool(self.num)
+        return bool(self.top)
 
     def __add__(self, other: Frac) -> Frac:
-        if self.den.is_one() and other.den.is_one():
-            return Frac(self.num + other.num)
-        if self.den == other.den:
-            return Frac(self.num + other.num, self.den)
-        return Frac(self.num * other.den + other.num * self.den, self.den * other.den)
+        if self.factors == other.factors:
+            return Frac(self.top + other.top, factors=self.factors)
+        if not self.top:
+            return other
+        if not other.top:
+            return self
+        common, left, right = self.over(other)
+        return Frac(_product(self.top, left) + _product(other.top, right), factors=common)
+
+    def over(self, other: Frac) -> tuple[dict[Poly, int], dict[Poly, int], dict[Poly, int]]:
+        """The factors that a sum has in common, and those that each of the two has beyond them."""
+        both = dict.fromkeys([*self.factors, *other.factors])
+        powers = {f: (self.factors.get(f, 0), other.factors.get(f, 0)) for f in both}
+        lowest = {f: min(e) for f, e in powers.items()}
+        left = {f: e[0] - lowest[f] for f, e in powers.items() if e[0] > lowest[f]}
+        right = {f: e[1] - lowest[f] for f, e in powers.items() if e[1] > lowest[f]}
+        return lowest, left, right
 
     def __neg__(self) -> Frac:
-        return Frac(-self.num, self.den)
+        return Frac(-self.top, factors=self.factors)
 
     def __sub__(self, other: Frac) -> Frac:
         return self + -other
 
     def __mul__(self, other: Frac) -> Frac:
-        if self.den.is_one() and other.den.is_one():
-            return Frac(self.num * other.num)
-        if self.num == other.den:
-            return Frac(other.num, self.den)
-        if self.den == other.num:
-            return Frac(self.num, other.den)
-        return Frac(self.num * other.num, self.den * other.den)
+        if not self.factors and not other.factors:
+            return Frac(self.top * other.top)
+        if not other.factors and len(other.top.terms) == 1 and other.top.is_one():
+            return self
+        powers, tops = dict(self.factors), []
+        for f, e in other.factors.items():
+            powers[f] = powers.get(f, 0) + e
+        for top in (self.top, other.top):
+            if powers.get(top, 0) < 0:
+                powers[top] += 1
+            else:
+                tops.append(top)
+        return Frac(reduce(Poly.__mul__, tops, ONE), factors=powers)
 
     def inverse(self) -> Frac:
         """1 over this fraction; ZeroDivisionError when it is zero."""
-        if not self.num:
+        if not self.top:
             raise ZeroDivisionError("a denominator is zero")
-        if len(self.num.terms) == 1 and () in self.num.terms:
-            return Frac(self.den.scale(Fraction(1) / self.num.terms[()]))
-        return Frac(self.den, self.num)
+        powers = {f: -e for f, e in self.factors.items()}
+        if len(self.top.terms) == 1 and () in self.top.terms:
+            return Frac(constant(1 / Fraction(self.top.terms[()])), factors=powers)
+        return Frac(ONE, self.top, powers)
 
     def variables(self) -> set[int]:
         """The variables of numerator and denominator."""
-        return self.num.variables() | self.den.variables()
+        return self.top.variables().union(*(f.variables() for f in self.factors))
 
     def variable(self) -> int | None:
         """The variable that this fraction is, if it is just one."""
-        if len(self.num.terms) != 1 or not self.den.is_one():
+        if len(self.top.terms) != 1 or self.factors:
             return None
-        ((m, c),) = self.num.terms.items()
+        ((m, c),) = self.top.terms.items()
         return m[0][0] if c == 1 and len(m) == 1 and m[0][1] == 1 else None
 
     def at(self, values: Mapping[int, int], p: int) -> int:
         """The value modulo `p`; ZeroDivisionError at a pole."""
-        top = self.num.at(values, p)
-        if self.den.is_one():
-            return top
-        bottom = self.den.at(values, p)
-        if not bottom:
-            raise ZeroDivisionError("a denominator is zero at this point")
-        return top * pow(bottom, -1, p) % p
+        out = self.top.at(values, p)
+        for f, e in self.factors.items():
+            x = f.at(values, p)
+            if e < 0 and not x:
+                raise ZeroDivisionError("a denominator is zero at this point")
+            out = out * pow(x, e, p) % p
+        return out
+
+
+def _product(x: Poly, powers: Mapping[Poly, int]) -> Poly:
+    """`x` times whole powers, written out, short factors first."""
+    factors = [f for f, e in powers.items() for _ in range(e)]
+    return reduce(Poly.__mul__, sorted(factors, key=lambda f: len(f.terms)), x)
 
 
 def frac(x: Coefficient) -> Frac:
     """The fraction of a rational number."""
     return Frac(constant(x))
+
+
+def power(x: Frac, n: int) -> Frac:
+    """A whole power, also negative."""
+    v = x.variable()
+    if v is not None and n > 0:
+        return Frac(Poly({((v, n),): 1}))
+    base = x if n >= 0 else x.inverse()
+    out = frac(1)
+    for _ in range(abs(n)):
+        out = out * base
+    return out
+
+
+def common_factor(terms: Iterable[Monomial]) -> Monomial:
+    """The largest monomial that divides every one of these."""
+    lowest: dict[int, int] | None = None
+    for m in terms:
+        powers = dict(m)
+        lowest = (
+            powers
+            if lowest is None
+            else {v: min(e, powers[v]) for v, e in lowest.items() if v in powers}
+        )
+    return tuple(sorted((lowest or {}).items()))
+
+
+def divided(x: Poly, m: Monomial) -> Poly:
+    """The polynomial over a monomial that divides it."""
+    gone = dict(m)
+    return Poly(
+        {
+            tuple((v, e - gone.get(v, 0)) for v, e in n if e > gone.get(v, 0)): c
+            for n, c in x.terms.items()
+        }
+    )
+
+
+def rational_root(x: Fraction) -> Fraction | None:
+    """The square root of a rational number where it is rational."""
+    if x < 0:
+        return None
+    top, bottom = isqrt(x.numerator), isqrt(x.denominator)
+    return Fraction(top, bottom) if top**2 == x.numerator and bottom**2 == x.denominator else None

@@ -34,12 +34,14 @@ class Rationals:
             return 1 / x
         if name == "relu" or (name == "elu" and x >= 0):
             return max(x, Fraction(0))
+        if name == "step":
+            return Fraction(x > 0)
         if name == "sqrt":
             top, bottom = isqrt(x.numerator), isqrt(x.denominator)
             if top**2 == x.numerator and bottom**2 == x.denominator:
                 return Fraction(top, bottom)
         exact = {("exp", 0): Fraction(1), ("log", 1): Fraction(0), ("tanh", 0): Fraction(0)}
-        exact["sigmoid", 0] = Fraction(1, 2)
+        exact |= {("sigmoid", 0): Fraction(1, 2), ("cos", 0): Fraction(1), ("sin", 0): Fraction(0)}
         for (known, at), value in exact.items():
             if name == known and x == at:
                 return value
@@ -95,12 +97,14 @@ class Balls:
         one = self.number(Fraction(1))
         if name == "inverse":
             return one / x
-        if name in ("exp", "log", "sqrt"):
+        if name in ("exp", "log", "sqrt", "cos", "sin"):
             if self.fast:
                 return getattr(x, name)()
             from mpmath import iv
 
             return getattr(iv, name)(x)
+        if name == "step":
+            return one - one if x <= 0 else one if x > 0 else self._either(one)
         if name == "relu":
             return self._relu(x)
         if name == "elu":
@@ -121,11 +125,28 @@ class Balls:
 
         return iv.mpf([max(x.a, 0), max(x.b, 0)])
 
+    def _either(self, one: Any) -> Any:
+        """The interval from 0 to 1."""
+        if self.fast:
+            return (one - one).union(one)
+        from mpmath import iv
+
+        return iv.mpf([0, 1])
+
     def differ(self, x: Any, y: Any) -> bool:
         """Whether the two intervals do not meet."""
         if self.fast:
             return not bool(x.overlaps(y))
         return bool(x.b < y.a or y.b < x.a)
+
+    def ends(self, x: Any) -> tuple[Fraction, Fraction]:
+        """The two ends of the interval, exactly."""
+        if self.fast:
+            low, high = x.lower().fmpq(), x.upper().fmpq()
+            return Fraction(int(low.p), int(low.q)), Fraction(int(high.p), int(high.q))
+        signed = [(-m if sign else m, power) for sign, m, power, _ in x._mpi_]
+        low_end, high_end = (Fraction(int(m)) * Fraction(2) ** power for m, power in signed)
+        return low_end, high_end
 
     def middle(self, x: Any) -> float:
         """The midpoint, rounded."""

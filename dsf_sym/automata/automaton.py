@@ -10,15 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import Any
 
-from ..arithmetic.poly import Frac, frac
-from ..arithmetic.sparse import Index, Sparse, SparseAlgebra
-from ..arithmetic.universe import Branched, Fork, Universe
+from ..arithmetic.branches import Branched, Fork, Letter, Named, is_named, named
+from ..arithmetic.poly import Frac, frac, power
+from ..arithmetic.sparse import Sparse, SparseAlgebra, from_flat
+from ..arithmetic.universe import Universe
 from ..derivation.affine import Affine, AffineLayer, affine_layer, common_readouts
-from ..errors import SizeError
+from ..errors import DomainError, SizeError
 from ..language.domains import POSITIVE
 from ..language.evaluate import Sizes, evaluate, shape_of
 from ..language.layer import Layer, Signal
@@ -26,7 +27,6 @@ from ..language.tensor import Function, Input, Tensor, walk
 
 MOST_LETTERS = 1024
 Vector = dict[int, Any]
-Letter = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -78,62 +78,124 @@ class Automaton:
         return shape_of(self.layers[0].output.dims, self.sizes)
 
     @cached_property
+    def jumps(self) -> bool:
+        """Whether a layer has a unit step, which jumps where its argument is zero."""
+        return "step" in self.functions
+
+    @cached_property
+    def functions(self) -> set[str]:
+        """The names of the functions that the layers apply."""
+        roots = [x for layer in self.layers for x in (*layer.step.values(), layer.output)]
+        return {n.name for n in walk(*roots) if isinstance(n, Function)}
+
+    @cached_property
     def _letters(self) -> list[Letter]:
         out: list[Letter] = []
-        open_ones = self._signs("token")[::-1]
+        open_ones = self.choices()[::-1]
         while open_ones:
             letter = open_ones.pop()
             try:
                 Branch(self, Universe(), letter).functions  # noqa: B018
                 out.append(letter)
             except Fork as fork:
-                open_ones += [letter | {fork.question: sign} for sign in (-1, 1)]
+                open_ones += [letter | answer for answer in fork.answers]
+            except ZeroDivisionError:
+                # Where 1 + x is 0 no token has a value of 1 / (1 + x): there is no such letter.
+                if not any(answer == 0 for answer in letter.values()):
+                    raise
             if len(out) + len(open_ones) > MOST_LETTERS:
-                names = " and ".join(x.name for x in self.layers)
-                sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
-                raise SizeError(
-                    f"{names} at {sizes} branch in more than {MOST_LETTERS} ways a token (relu, "
-                    "elu, max, abs of each entry); take smaller sizes"
-                )
+                raise self._too_many("token")
         return out
 
     def letters(self) -> list[Letter]:
         """The branches of a token: a unit vector of size 1 is +1 or -1, relu is x or 0."""
         return self._letters
 
-    def signs(self) -> list[Letter]:
-        """The same for constants: a sign that stays through the sequence, so no letter."""
-        return self._signs("constant")
+    def choices(self) -> list[Letter]:
+        """The letters before any sign is asked for: tokens that have finitely many values."""
+        return [{k: named(x) for k, x in c.items()} for c in self._choices("token")]
 
-    def _signs(self, kind: str) -> list[Letter]:
-        split = {
-            s.name: [sign for sign in (1, -1) if Fraction(sign) in s.domain.interval]
-            for s in self.signals.values()
-            if s.kind == kind and s.domain.unit and shape_of(s.dims, self.sizes) == (1,)
-        }
-        return [dict(zip(split, signs, strict=True)) for signs in product(*split.values())]
+    def signs(self) -> list[dict[str, Fraction]]:
+        """The values of constants that have finitely many, by entry: they stay, so no letters."""
+        return self._choices("constant")
+
+    def _choices(self, kind: str) -> list[dict[str, Fraction]]:
+        """Every choice of the entries that have finitely many values; DomainError for none."""
+        found: list[dict[str, Fraction]] = [{}]
+        for s in self.signals.values():
+            shape = shape_of(s.dims, self.sizes)
+            points = s.domain.points(prod(shape)) if s.kind == kind else None
+            if s.domain.is_empty(prod(shape)):
+                raise DomainError(
+                    f"{' and '.join(x.name for x in self.layers)}: no value of {s} exists at "
+                    f"{', '.join(f'{k}={v}' for k, v in self.sizes.items())}, so every comparison "
+                    "would hold vacuously"
+                )
+            if points is None:
+                continue
+            names = [entry_name(s.name, i) for i in product(*map(range, shape))]
+            own = list(islice(points, MOST_LETTERS + 1))
+            if len(own) * len(found) > MOST_LETTERS:
+                raise self._too_many(kind)
+            found = [f | dict(zip(names, x, strict=True)) for f in found for x in own]
+        return found
+
+    def _too_many(self, kind: str) -> SizeError:
+        names = " and ".join(x.name for x in self.layers)
+        sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
+        what = (
+            f"branch in more than {MOST_LETTERS} ways a token (relu, elu, max, abs, where and "
+            "flags of each entry)"
+            if kind == "token"
+            else f"have more than {MOST_LETTERS} choices of their constants (flags of each entry)"
+        )
+        return SizeError(f"{names} at {sizes} {what}; take smaller sizes")
 
     def symbols(self, universe: Universe, letter: Letter) -> dict[str, Sparse]:
         """Every signal with a variable for each entry; unit vectors by stereographic projection."""
-        out = {}
+        known: dict[str, Frac] = {}
         for s in self.signals.values():
-            shape = shape_of(s.dims, self.sizes)
-            if s.name in letter:
-                out[s.name] = Sparse(shape, {(0,): frac(letter[s.name])})
-            elif s.domain.unit and shape == (1,):
-                out[s.name] = Sparse(shape, {(0,): universe.sign(entry_name(s.name, (0,)))})
-            elif s.domain.unit:
-                out[s.name] = _on_sphere(universe, s, shape[0])
-            else:
-                positive = s.domain.interval.within(POSITIVE.interval)
-                entries = {
-                    i: universe.entry(
-                        entry_name(s.name, i), constant=s.kind == "constant", positive=positive
-                    )
-                    for i in product(*map(range, shape))
-                }
-                out[s.name] = Sparse(shape, entries)
-        return out
+            for name in self._unknowns(s):
+                count = prod(shape_of(s.dims, self.sizes))
+                values = s.domain.choices(count)
+                fixed = s.kind == "constant"
+                if values is not None and fixed:
+                    known[name] = universe.choice(name, values)
+                elif name not in letter:
+                    positive = s.domain.interval.within(POSITIVE.interval)
+                    known[name] = universe.entry(name, constant=fixed, positive=positive)
+        for name in reversed([name for name, x in letter.items() if is_named(x)]):
+            # What was solved for last is read by what was solved for before.
+            known[name] = _value(letter[name], known)
+        return {s.name: self._symbol(s, known) for s in self.signals.values()}
+
+    def _unknowns(self, s: Signal) -> list[str]:
+        """The entries of a signal by name, or the parameters of a unit vector."""
+        shape = shape_of(s.dims, self.sizes)
+        if _is_sphere(s, prod(shape)):
+            return [f"{s.name}<{i}>" for i in range(shape[0] - 1)]
+        return [entry_name(s.name, i) for i in product(*map(range, shape))]
+
+    def _symbol(self, s: Signal, known: dict[str, Frac]) -> Sparse:
+        shape = shape_of(s.dims, self.sizes)
+        values = [known[name] for name in self._unknowns(s)]
+        if _is_sphere(s, prod(shape)):
+            values = _on_sphere(values)
+        return from_flat(shape, values)
+
+
+def _is_sphere(s: Signal, count: int) -> bool:
+    return s.domain.unit and s.domain.choices(count) is None
+
+
+def _value(x: Named, known: dict[str, Frac]) -> Frac:
+    total = frac(0)
+    for c, powers in x:
+        term = frac(c)
+        for name, e in powers:
+            term = term * power(known[name], e)
+        total = total + term
+    return total
 
 
 def entry_name(name: str, index: Sequence[int]) -> str:
@@ -141,16 +203,11 @@ def entry_name(name: str, index: Sequence[int]) -> str:
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
-def _on_sphere(universe: Universe, s: Signal, n: int) -> Sparse:
-    t = [
-        universe.entry(f"{s.name}<{i}>", constant=s.kind == "constant", positive=False)
-        for i in range(n - 1)
-    ]
+def _on_sphere(t: list[Frac]) -> list[Frac]:
+    """The point of the unit sphere with these parameters: stereographic projection."""
     square = sum((x * x for x in t), start=frac(0))
     norm = (frac(1) + square).inverse()
-    entries: dict[Index, Frac] = {(i,): (x + x) * norm for i, x in enumerate(t)}
-    entries[(n - 1,)] = (frac(1) - square) * norm
-    return Sparse((n,), entries)
+    return [*((x + x) * norm for x in t), (frac(1) - square) * norm]
 
 
 @dataclass(frozen=True)
@@ -171,7 +228,7 @@ class Branch:
         """The exact value of every function node, in generators."""
         roots = [root for part in self.automaton.parts for root in roots_of(part)]
         nodes = [n for n in walk(*roots) if isinstance(n, Function)]
-        scalars = Branched(self.universe, self.letter)
+        scalars = Branched(self.universe, self.letter, self.automaton.jumps)
         algebra = SparseAlgebra(scalars, self.automaton.sizes)
         return dict(zip(nodes, evaluate(nodes, self.symbols, algebra), strict=True))
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ..arithmetic.span import Span
 from ..errors import SizeError
-from .automaton import Automaton, Letter
+from .automaton import Automaton
 from .modular import Engine, engine
 
 WIDE = 8
@@ -35,10 +36,19 @@ def closure(automaton: Automaton, *, seed: int = 0, fast: bool | None = None) ->
     """
     check_memory(automaton)
     found = [_closure(automaton, seed, fast, signs) for signs in automaton.signs()]
-    return next((x for x in found if x.differ), found[0])
+    different = next((x for x in found if x.differ), None)
+    if different is not None or len(found) == 1:
+        return different or found[0]
+    # Constants of finitely many values: one subspace for all, which the checker must accept.
+    space = Span(automaton.width) if fast is None else Span(automaton.width, fast)
+    for x in found:
+        space.extend([[row.get(i, 0) for i in range(automaton.width)] for row in x.rows])
+    return Closure(space.rows(), False)
 
 
-def _closure(automaton: Automaton, seed: int, fast: bool | None, signs: Letter) -> Closure:
+def _closure(
+    automaton: Automaton, seed: int, fast: bool | None, signs: dict[str, Fraction]
+) -> Closure:
     machine = engine(automaton, seed, fast=fast, signs=signs)
     space = Span(automaton.width) if fast is None else Span(automaton.width, fast)
     rng = random.Random(seed + 1)
@@ -74,16 +84,18 @@ def first_difference(automaton: Automaton, longest: int, *, seed: int = 0) -> in
     return min((length for length in found if length is not None), default=None)
 
 
-def _first(automaton: Automaton, longest: int, seed: int, signs: Letter) -> int | None:
+def _first(automaton: Automaton, longest: int, seed: int, signs: dict[str, Fraction]) -> int | None:
     machine = engine(automaton, seed, signs=signs)
     if len(automaton.letters()) > 1:
         return _first_over_letters(automaton, machine, longest, seed)
-    x, done, block = machine.start(), 0, 2
+    # Which root a square root is modulo the prime is left to chance: one token may not show it.
+    wide = WIDE if "sqrt" in automaton.functions else 1
+    xs, done, block = [machine.start()] * wide, 0, 2
     while done < longest:
-        rows, differ = machine.run([x], min(block, longest - done))
+        rows, differ = machine.run(xs, min(block, longest - done))
         if any(differ):
             return done + differ.index(True) + 1
-        x, done, block = rows[-1], done + len(differ), 2 * block
+        xs, done, block = rows[-wide:], done + len(differ), 2 * block
     return None
 
 

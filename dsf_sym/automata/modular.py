@@ -22,8 +22,6 @@ from .automaton import (
     Action,
     Automaton,
     Branch,
-    Letter,
-    entry_name,
     roots_of,
     start_vector,
     state_free,
@@ -61,23 +59,24 @@ class Engine(Protocol):
 class Draws:
     """Random points for the tokens and constants of an automaton, from one seed.
 
-    signs: the value of constants that are 1 or -1, which are 1 otherwise.
+    signs: the values of constants that have finitely many, by entry; drawn where absent.
     """
 
     automaton: Automaton
     seed: int
-    signs: Letter = field(default_factory=dict)
+    signs: dict[str, Fraction] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.universe = universe = Universe()
         self.rng = random.Random(self.seed)
         self.branches = [Branch(self.automaton, universe, x) for x in self.automaton.letters()]
-        self.orders = [universe.below(b.variables) for b in self.branches]
+        used = [b.variables for b in self.branches]
+        self.orders = [universe.below(vs) for vs in used]
         fixed = sorted(
             {v for order in self.orders for v in order if universe.variables[v].constant}
         )
-        signs = {entry_name(name, (0,)): sign for name, sign in self.signs.items()}
-        given = {v: signs[universe.name(v)] % PRIME for v in fixed if universe.name(v) in signs}
+        names, number = {v: universe.name(v) for v in fixed}, ResidueScalars().number
+        given = {v: number(self.signs[n]).value for v, n in names.items() if n in self.signs}
         self.fixed = universe.draw(self.rng, given, fixed)
         self._deck: list[int] = []
 
@@ -328,7 +327,11 @@ class WordEngine:
 
 
 def engine(
-    automaton: Automaton, seed: int, *, fast: bool | None = None, signs: Letter | None = None
+    automaton: Automaton,
+    seed: int,
+    *,
+    fast: bool | None = None,
+    signs: dict[str, Fraction] | None = None,
 ) -> Engine:
     """The engine to use; `fast` chooses words (NumPy) or pure Python, by default what is there."""
     draws = Draws(automaton, seed, signs or {})

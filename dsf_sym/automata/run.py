@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..arithmetic.scalars import Balls, Irrational, Rationals
 from ..arithmetic.sparse import Scalars, Sparse, SparseAlgebra, from_flat
 from ..language.evaluate import Sizes, evaluate, shape_of
+from ..language.kernel import KernelLayer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,9 @@ def run(
         }
 
     fixed = arrays(layer.of_kind("constant"), constants)
+    if isinstance(layer, KernelLayer):
+        known = [{**fixed, **arrays(layer.of_kind("token"), token)} for token in tokens]
+        return _run_over_the_past(layer, known, algebra)
     states = {
         s.name: fixed[layer.start[s.name]]
         if s.name in layer.start
@@ -60,6 +64,30 @@ def run(
         states = dict(zip(layer.step, new, strict=True))
         shape = shape_of(layer.output.dims, sizes)
         outputs.append(Sparse(shape, y.entries).flat(zero))
+    return outputs
+
+
+def _run_over_the_past(
+    layer: KernelLayer, tokens: Sequence[dict[str, Sparse]], algebra: SparseAlgebra
+) -> list[list[Any]]:
+    """The outputs of the definition by its sums over all tokens so far."""
+    scalars, shape = algebra.scalars, shape_of(layer.output.dims, algebra.sizes)
+    zero = scalars.number(Fraction(0))
+    roots = [layer.output, layer.weight][: 1 + layer.normalised]
+    past: list[dict[str, Sparse]] = []
+    outputs = []
+    for token in tokens:
+        added = evaluate(list(layer.step.values()), token, algebra)
+        past.append(dict(zip(layer.step, added, strict=True)))
+        each = [evaluate(roots, {**token, **entry}, algebra) for entry in past]
+        sums = [
+            Sparse(shape, algebra.add(parts, layer.output.dims).entries).flat(zero)
+            for parts in zip(*each, strict=True)
+        ]
+        y = sums[0]
+        if layer.normalised:
+            y = [n * scalars.function("inverse", w) for n, w in zip(*sums, strict=True)]
+        outputs.append(y)
     return outputs
 
 

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from ..errors import NotAffine
+from ..language.kernel import KernelLayer
 from ..language.tensor import (
     Add,
     Concat,
@@ -136,12 +137,19 @@ def common_readouts(parts: list[AffineLayer]) -> list[AffineLayer]:
     ]
 
 
-def affine_layer(layer: Layer) -> AffineLayer:
-    """Split every state's step and the output; raises NotAffine."""
-    states = frozenset(s.name for s in layer.of_kind("state"))
-    step = {
+def affine_step(layer: Layer) -> dict[str, Affine]:
+    """Split every state's step; raises NotAffine."""
+    if isinstance(layer, KernelLayer):
+        raise NotAffine(layer.obstacle)
+    states = frozenset(layer.step)
+    return {
         name: split(x, states, f"{layer.name}: the new {name}") for name, x in layer.step.items()
     }
+
+
+def affine_layer(layer: Layer) -> AffineLayer:
+    """Split every state's step and the output; raises NotAffine."""
+    states, step = frozenset(layer.step), affine_step(layer)
     top, bottom = as_ratio(layer.output, states, layer.name)
     owner = f"{layer.name}: the output"
     return AffineLayer(

@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from ..arithmetic.scalars import Balls
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Blocks = dict[tuple[str, str], Form]
 TRIES = 4
 SIZE = 2
+MOST_POINTS = 64
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ def _sample(space: StateSpace, rng: random.Random, algebra: SparseAlgebra) -> Ma
 
 
 def _draw(domain: Domain, count: int, rng: random.Random) -> list[Fraction]:
+    points = domain.points(count)
+    if points is not None:
+        return list(rng.choice(list(islice(points, MOST_POINTS))))
     if domain.unit:
         t = [Fraction(rng.randint(-9, 9), rng.randint(2, 7)) for _ in range(count - 1)]
         square = sum((x * x for x in t), start=Fraction(0))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import Rejected
@@ -37,14 +38,43 @@ class Structure:
         if len(self.states) == 1:
             block = self.blocks.get((self.states[0],) * 2)
             return "zero" if block is None else block.kind
+        if self.complex_diagonal is not None:
+            return f"complex diagonal: {' + i '.join(self.states)}"
         kinds = [self.blocks[s, s].kind if (s, s) in self.blocks else "zero" for s in self.order]
         return f"{self.pattern}: " + ", ".join(
             f"{s} {kind}" for s, kind in zip(self.order, kinds, strict=True)
         )
 
+    @property
+    def complex_diagonal(self) -> tuple[Block, Block] | None:
+        """The blocks a, b where Λ multiplies `h + i h'` by the complex `a + i b`, entry by entry.
+
+        So it is where two states of one shape have the blocks a, -b; b, a, all of them diagonal.
+        """
+        if len(self.states) != 2:
+            return None
+        real, imaginary = self.states
+        keys = [(real, real), (imaginary, imaginary), (imaginary, real), (real, imaginary)]
+        if any(key not in self.blocks for key in keys):
+            return None
+        a, same, b, opposite = (self.blocks[key] for key in keys)
+        if any(x.outers or x.dense or x.dims != x.columns for x in (a, b)):
+            return None
+        matches = a.form() == same.form() and opposite.form() == b.form().times(Fraction(-1))
+        return (a, b) if matches else None
+
+    def rewritten(self, space: StateSpace) -> Structure:
+        """The same structure with the factors of this form of Λ, such as one with shorter names."""
+        return replace(self, blocks=_blocks(space))
+
     def __str__(self) -> str:
         if len(self.states) == 1:
             return next((str(block) for block in self.blocks.values()), "zero")
+        if self.complex_diagonal is not None:
+            a, b = (text(x.scale) for x in self.complex_diagonal)
+            along = " and ".join(self.complex_diagonal[0].diagonal_axes)
+            where = f" along {along}" if along else ""
+            return f"complex diagonal({a} + i ({b})){where} of {' + i '.join(self.states)}"
         rows = [f"{row} from {column}: {block}" for (row, column), block in self.blocks.items()]
         return f"{self.pattern}; " + "; ".join(rows)
 
@@ -55,10 +85,7 @@ def structure(space: StateSpace) -> Structure:
     Rebuilt from the factors, Λ has the normal form it came from: `check` is called before this
     returns. Raises Rejected when it has not, which would be a fault of this library.
     """
-    blocks = {
-        (row, column): find_block(row, column, form, space.state(row).dims)
-        for (row, column), form in space.Lam.items()
-    }
+    blocks = _blocks(space)
     names = tuple(s.name for s in space.states)
     pattern, order = _pattern(names, set(blocks))
     found = Structure(
@@ -72,6 +99,13 @@ def structure(space: StateSpace) -> Structure:
     )
     check(found, space)
     return found
+
+
+def _blocks(space: StateSpace) -> dict[tuple[str, str], Block]:
+    return {
+        (row, column): find_block(row, column, form, space.state(row).dims)
+        for (row, column), form in space.Lam.items()
+    }
 
 
 def check(found: Structure, space: StateSpace) -> None:

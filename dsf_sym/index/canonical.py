@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
-from .atoms import Atom, Factor, Monomial
+from .atoms import Atom, Factor, Form, Monomial
 
 
 def size_atom(name: str) -> Atom:
@@ -171,3 +172,45 @@ def _canonical_part(factors: list[Factor], fixed: dict[int, int]) -> list[Factor
         name = {label: -1 - i for i, label in enumerate(sorted(labels, key=rank.__getitem__))}
         return sorted((a, tuple(name.get(ls, ls) for ls in old)) for a, old in factors)
     return min(_canonical_part(factors, {**fixed, label: len(fixed)}) for label in tied)
+
+
+def is_free(monomial: Monomial) -> bool:
+    """Whether nothing is summed over, so that functions may be applied factor by factor."""
+    return all(label >= 0 for _, labels in monomial for label in labels)
+
+
+def cancel_inverse(
+    factors: list[Factor], at: int, denominator: Form, labels: tuple[int, ...]
+) -> list[tuple[list[Factor], Fraction]] | None:
+    """Lead / (c lead + rest) = (1 - rest / (c lead + rest)) / c, where the product has the lead."""
+    lead = max(denominator.terms, key=lambda m: (len(m), m))
+    if not lead or not is_free(lead):
+        return None
+    rest = list(factors)
+    for atom, ls in lead:
+        factor = (atom, tuple(labels[label] for label in ls))
+        if factor not in rest:
+            return None
+        rest.remove(factor)
+    c = denominator.terms[lead]
+    inverse = factors[at]
+    without = list(rest)
+    without.remove(inverse)
+    others = Form(denominator.dims, {m: x for m, x in denominator.terms.items() if m != lead})
+    out = [(without, 1 / c)]
+    return out + [(f, -x / c) for f, x in replaced_by(rest, others, labels)]
+
+
+def replaced_by(
+    rest: list[Factor], form: Form, labels: tuple[int, ...]
+) -> list[tuple[list[Factor], Fraction]]:
+    """The products of `rest` with every term of `form`, whose axes are put at `labels`."""
+    lowest = min((label for _, ls in rest for label in ls), default=0)
+    fresh = min(lowest, *labels, 0) - 1 if labels else min(lowest, 0) - 1
+    out = []
+    for monomial, c in form.terms.items():
+        moved = [
+            (a, tuple(labels[ls] if ls >= 0 else fresh + ls for ls in old)) for a, old in monomial
+        ]
+        out.append((rest + moved, c))
+    return out

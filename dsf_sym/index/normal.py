@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..errors import NotAffine
 from ..language.evaluate import evaluate
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer
 from ..language.tensor import Dims
 from .atoms import Form, atom_form, input_atom
@@ -25,7 +27,12 @@ class Step:
 def step_form(
     layer: Layer, states: Mapping[str, Form] | None = None, *, time: int | None = None
 ) -> Step:
-    """The step with states taken as atoms, or as given; `time` labels the tokens."""
+    """The step with states taken as atoms, or as given; `time` labels the tokens.
+
+    Raises NotAffine for a sum over the past, which has no step.
+    """
+    if isinstance(layer, KernelLayer):
+        raise NotAffine(layer.obstacle)
     forms = {
         s.name: atom_form(
             input_atom(

@@ -11,13 +11,24 @@ import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ..errors import DomainError
 from .atoms import ONE, Atom, Factor, Form, Monomial, atom_form, combine, number_form
-from .canonical import canonical, contract_deltas, inject_atom, size_atom
+from .canonical import (
+    cancel_inverse,
+    canonical,
+    contract_deltas,
+    inject_atom,
+    is_free,
+    replaced_by,
+    size_atom,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..language.tensor import Dims, Function
+
+HIGHEST_MULTIPLE = 16
 
 
 class FormAlgebra:
@@ -133,6 +144,10 @@ def function_form(name: str, arg: Form) -> Form:
         c = min(arg.terms.items())[1]
         unit = _opaque("relu", arg.times(1 / c))
         return unit.times(c) if c > 0 else unit.times(-c) + arg
+    if name in ("cos", "sin"):
+        return _turn(arg)[name == "sin"]
+    if name == "step" and arg.terms:
+        return _opaque("step", arg.times(1 / abs(min(arg.terms.items())[1])))
     if name == "exp":
         return _exp(arg)
     if name == "inverse":
@@ -148,11 +163,6 @@ def function_form(name: str, arg: Form) -> Form:
 def _is_exp(monomial: Monomial) -> bool:
     """Whether this is a product of exponentials, entry by entry: a sum of them is none."""
     return all(a.name == "exp" and a.arg and min(ls, default=0) >= 0 for a, ls in monomial)
-
-
-def _free(monomial: Monomial) -> bool:
-    """Whether nothing is summed over, so that functions may be applied factor by factor."""
-    return all(label >= 0 for _, labels in monomial for label in labels)
 
 
 def _spread(atom: Atom, labels: tuple[int, ...], dims: Dims) -> Form:
@@ -205,6 +215,9 @@ def _at_rational(name: str, arg: Form) -> Fraction | None:
         ("sigmoid", 0): Fraction(1, 2),
     }
     exact |= {("sqrt", 0): Fraction(0), ("sqrt", 1): ONE}
+    exact |= {("cos", 0): ONE, ("sin", 0): Fraction(0)}
+    if name == "step":
+        return Fraction(value > 0)
     return exact.get((name, value))
 
 
@@ -235,10 +248,30 @@ def _exp_term(monomial: Monomial, c: Fraction, dims: Dims) -> Form:
     return _opaque("exp", term.times(c))
 
 
+def _turn(angle: Form) -> tuple[Form, Form]:
+    """The cosine and sine of every entry, by the angle sum: one rotation a term of the angle."""
+    x, y = _ones(angle.dims), Form(angle.dims, {})
+    for monomial, c in angle.terms.items():
+        part = Form(angle.dims, {monomial: ONE / c.denominator})
+        times = abs(c.numerator)
+        if times > HIGHEST_MULTIPLE:
+            part, times = part.times(Fraction(times)), 1
+        cosine, sine = _opaque("cos", part), _opaque("sin", part)
+        sine = sine if c > 0 else sine.times(-ONE)
+        for _ in range(times):
+            x, y = (
+                _hadamard(x, cosine) - _hadamard(y, sine),
+                _hadamard(y, cosine) + _hadamard(x, sine),
+            )
+    return x, y
+
+
 def _inverse(arg: Form) -> Form:
+    if not arg.terms:
+        raise DomainError("division by an expression that is zero for every value of its signals")
     if len(arg.terms) == 1:
         ((monomial, c),) = arg.terms.items()
-        if _free(monomial):
+        if is_free(monomial):
             out = Form(arg.dims, {(): 1 / c})
             for atom, labels in monomial:
                 letters = "abcdefghijklmnopqrstuvwxyz"
@@ -320,7 +353,7 @@ def _rewrite(factors: list[Factor]) -> list[tuple[list[Factor], Fraction]] | Non
     for i, atom, labels in functions:
         assert atom.arg is not None
         if atom.name == "inverse":
-            found = _cancel_inverse(factors, i, atom.arg, labels)
+            found = cancel_inverse(factors, i, atom.arg, labels)
             if found is not None:
                 return found
         for j, other, at in functions:
@@ -332,7 +365,7 @@ def _rewrite(factors: list[Factor]) -> list[tuple[list[Factor], Fraction]] | Non
             rest = [f for k, f in enumerate(factors) if k not in (i, j)]
             product = _function_product(atom, other)
             if product is not None:
-                return _replace(rest, product, labels)
+                return replaced_by(rest, product, labels)
     return None
 
 
@@ -341,6 +374,11 @@ def _function_product(a: Atom, b: Atom) -> Form | None:
     assert a.arg is not None and b.arg is not None
     if a.name == b.name == "sqrt" and a == b:
         return a.arg
+    if a.name == b.name == "step" and a == b:
+        return atom_form(a)
+    if a.name == b.name == "sin" and a == b:
+        cosine = _opaque("cos", a.arg)
+        return _ones(a.dims) - _hadamard(cosine, cosine)
     if a.name != "exp" or len(a.arg.terms) != 1 or len(b.arg.terms) != 1:
         return None
     ((m, c),), ((n, e),) = a.arg.terms.items(), b.arg.terms.items()
@@ -354,40 +392,3 @@ def _function_product(a: Atom, b: Atom) -> Form | None:
         lower = _exp_term(m, c - e, a.dims)
         return _hadamard(lower, _exp_term(m, e, a.dims) - atom_form(b))
     return None
-
-
-def _cancel_inverse(
-    factors: list[Factor], at: int, denominator: Form, labels: tuple[int, ...]
-) -> list[tuple[list[Factor], Fraction]] | None:
-    """Lead / (c lead + rest) = (1 - rest / (c lead + rest)) / c, where the product has the lead."""
-    lead = max(denominator.terms, key=lambda m: (len(m), m))
-    if not lead or not _free(lead):
-        return None
-    rest = list(factors)
-    for atom, ls in lead:
-        factor = (atom, tuple(labels[label] for label in ls))
-        if factor not in rest:
-            return None
-        rest.remove(factor)
-    c = denominator.terms[lead]
-    inverse = factors[at]
-    without = list(rest)
-    without.remove(inverse)
-    others = Form(denominator.dims, {m: x for m, x in denominator.terms.items() if m != lead})
-    out = [(without, 1 / c)]
-    return out + [(f, -x / c) for f, x in _replace(rest, others, labels)]
-
-
-def _replace(
-    rest: list[Factor], form: Form, labels: tuple[int, ...]
-) -> list[tuple[list[Factor], Fraction]]:
-    """The products of `rest` with every term of `form`, whose axes are put at `labels`."""
-    lowest = min((label for _, ls in rest for label in ls), default=0)
-    fresh = min(lowest, *labels, 0) - 1 if labels else min(lowest, 0) - 1
-    out = []
-    for monomial, c in form.terms.items():
-        moved = [
-            (a, tuple(labels[ls] if ls >= 0 else fresh + ls for ls in old)) for a, old in monomial
-        ]
-        out.append((rest + moved, c))
-    return out

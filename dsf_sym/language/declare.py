@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import LanguageError
-from .domains import GATE, NEGATIVE, POSITIVE, REAL, UNIT, Domain
+from .domains import FLAG, GATE, NEGATIVE, POSITIVE, REAL, UNIT, Domain
 from .tensor import Dims
 
 
@@ -70,6 +70,7 @@ Positive = Declaration("Positive", domain=POSITIVE)
 Negative = Declaration("Negative", domain=NEGATIVE)
 Gate = Declaration("Gate", domain=GATE)
 Unit = Declaration("Unit", domain=UNIT, rank=1)
+Flag = Declaration("Flag", domain=FLAG)
 Const = _Constant()
 
-DECLARATIONS = {d.label: d for d in (Scalar, Vec, Mat, Real, Positive, Negative, Gate, Unit)}
+DECLARATIONS = {d.label: d for d in (Scalar, Vec, Mat, Real, Positive, Negative, Gate, Unit, Flag)}

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,15 @@ class Interval:
             (self.high, self.high_open), (other.high, other.high_open), key=_high_key
         )
         return Interval(low, high, low_open, high_open)
+
+    def holds_norm(self, count: int) -> bool:
+        """Whether a vector of `count` entries in this finite interval can have norm 1."""
+        assert self.low is not None and self.high is not None
+        ends = [(self.low**2, self.low_open), (self.high**2, self.high_open)]
+        low = min(ends) if Fraction(0) not in self else (Fraction(0), False)
+        high = max(ends, key=lambda end: (end[0], not end[1]))
+        above = low[0] * count < 1 or (low[0] * count == 1 and not low[1])
+        return above and (high[0] * count > 1 or (high[0] * count == 1 and not high[1]))
 
     def within(self, other: Interval) -> bool:
         """Whether every point of this interval is one of `other`."""
@@ -58,23 +72,84 @@ def _high_key(end: tuple[Fraction | None, bool]) -> tuple[bool, Fraction, bool]:
 
 @dataclass(frozen=True)
 class Domain:
-    """Values of a signal: `interval` for each entry; with `unit`, vectors of Euclidean norm 1."""
+    """Values of a signal: `interval` for each entry; with `unit`, vectors of Euclidean norm 1.
+
+    values: the finitely many values that an entry may have, in order, or None for all of the
+    interval, which then reaches from the first to the last.
+    """
 
     interval: Interval = Interval()
     unit: bool = False
+    values: tuple[Fraction, ...] | None = None
+
+    def __contains__(self, x: Fraction) -> bool:
+        return x in self.interval and (self.values is None or x in self.values)
 
     def meet(self, other: Domain) -> Domain:
         """The domain on which both hold."""
-        return Domain(self.interval.meet(other.interval), self.unit or other.unit)
+        interval, unit = self.interval.meet(other.interval), self.unit or other.unit
+        if self.values is None and other.values is None:
+            return Domain(interval, unit)
+        listed = self.values if self.values is not None else other.values or ()
+        return finite(*(x for x in listed if x in self and x in other), unit=unit)
+
+    def is_empty(self, count: int | None = None) -> bool:
+        """Whether no value exists: of an entry, or of a tensor of `count` entries."""
+        if self.values is not None:
+            if not any(x in self.interval for x in self.values):
+                return True
+            points = None if count is None else self.points(count)
+            return points is not None and next(points, None) is None
+        if not self.unit:
+            return self.interval.is_empty()
+        box = self.interval.meet(Interval(Fraction(-1), Fraction(1), False, False))
+        return box.is_empty() or (count is not None and not box.holds_norm(count))
+
+    def choices(self, count: int) -> tuple[Fraction, ...] | None:
+        """The values of an entry of `count` entries where they are finitely many, else None."""
+        if self.unit and count == 1 and self.values is None:
+            return tuple(x for x in (Fraction(1), Fraction(-1)) if x in self)
+        return self.values
+
+    def points(self, count: int) -> Iterator[tuple[Fraction, ...]] | None:
+        """The values of a tensor of `count` entries where they are finitely many, else None."""
+        values = self.choices(count)
+        if values is None:
+            return None
+        return _of_norm_one(values, count) if self.unit else product(values, repeat=count)
 
     def __str__(self) -> str:
+        where = str(self.interval)
+        if self.values is not None:
+            where = f"{{{', '.join(map(str, self.values))}}}"
         if not self.unit:
-            return str(self.interval)
-        return "unit norm" if self.interval == Interval() else f"unit norm, {self.interval}"
+            return where
+        return "unit norm" if where == str(Interval()) else f"unit norm, {where}"
 
 
+def _of_norm_one(
+    values: tuple[Fraction, ...], count: int, square: Fraction = Fraction(1)
+) -> Iterator[tuple[Fraction, ...]]:
+    """Vectors of these values whose squares sum to `square`."""
+    if not count:
+        yield from [()] if square == 0 else []
+        return
+    for x in values:
+        if x * x <= square:
+            yield from ((x, *rest) for rest in _of_norm_one(values, count - 1, square - x * x))
+
+
+def finite(*values: Fraction | int, unit: bool = False) -> Domain:
+    """The domain of finitely many values for each entry."""
+    listed = tuple(sorted({Fraction(x) for x in values}))
+    ends = Interval(listed[0], listed[-1], False, False) if listed else _NOWHERE
+    return Domain(ends, unit, listed)
+
+
+_NOWHERE = Interval(Fraction(0), Fraction(0))
 REAL = Domain()
 POSITIVE = Domain(Interval(low=Fraction(0)))
 NEGATIVE = Domain(Interval(high=Fraction(0)))
 GATE = Domain(Interval(Fraction(0), Fraction(1), True, False))
 UNIT = replace(REAL, unit=True)
+FLAG = finite(0, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fractions import Fraction
@@ -21,9 +21,9 @@ from .declare import Declaration
 from .domains import Domain, Interval
 from .evaluate import names_in
 from .matrices import Matrices, read_matrices
-from .ranges import invariant, ranges
-from .spec import rebuild, serialise
-from .tensor import Dims, Input, Tensor, broadcast, lift, reads_state, shape_text, text, walk
+from .ranges import outside, reached, undefined_where
+from .spec import rebuild, serialise, signal_row
+from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text, walk
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,25 @@ class Layer:
 
     @cached_property
     def open_denominators(self) -> tuple[Tensor, ...]:
-        """Denominators of the output that read the state and are not shown to exclude zero.
+        """Denominators that read the state and are not shown to exclude zero.
 
         Shown by an invariant: intervals of the states that hold the start and that no step leaves.
         Raises DomainError where an operation on signals alone is undefined.
+        """
+        roots = [*self.step.values(), self.output]
+        return undefined_where(roots, frozenset(self.step), self.state_domains)
+
+    def state_domains(self, assumed: Sequence[Tensor], *, moved: bool = False) -> dict[str, Domain]:
+        """Domains of all signals, states included: an invariant that holds the start.
+
+        assumed: denominators taken not to be zero. moved: what holds after the first token.
         """
         zero = Interval(Fraction(0), Fraction(0), False, False)
         start = {
             name: self.signal(self.start[name]).domain.interval if name in self.start else zero
             for name in self.step
         }
-        bounds = {n: Domain(x) for n, x in invariant(self.step, start, self.domains).items()}
-        reads = reads_state(self.output, frozenset(self.step))
-        assumed: list[Tensor] = []
-        while True:
-            try:
-                ranges([self.output], {**self.domains, **bounds}, assumed)
-                return tuple(assumed)
-            except DomainError as error:
-                if not isinstance(error.culprit, Tensor) or error.culprit not in reads:
-                    raise
-                assumed.append(error.culprit)
+        return reached(self.step, start, self.domains, assumed, moved=moved)
 
     @property
     def sizes(self) -> list[str]:
@@ -133,19 +131,7 @@ class Layer:
         roots = {**{f"step:{k}": v for k, v in self.step.items()}, "output": self.output}
         return {
             "name": self.name,
-            "signals": [
-                {
-                    "name": s.name,
-                    "dims": list(s.dims),
-                    "kind": s.kind,
-                    "low": None if s.domain.interval.low is None else str(s.domain.interval.low),
-                    "high": None if s.domain.interval.high is None else str(s.domain.interval.high),
-                    "low_open": s.domain.interval.low_open,
-                    "high_open": s.domain.interval.high_open,
-                    "unit": s.domain.unit,
-                }
-                for s in self.signals
-            ],
+            "signals": [signal_row(s.name, s.dims, s.kind, s.domain) for s in self.signals],
             "start": dict(self.start),
             **serialise(roots),
         }
@@ -234,17 +220,9 @@ class Layer:
                 f"{call}: {signal.name} is {shape_text(signal.dims)}, the tie is "
                 f"{shape_text(value.dims)}"
             )
-        domains = {s.name: s.domain for s in known.values()}
-        if signal.domain.unit and not (
-            isinstance(value, Input) and domains.get(value.name, Domain()).unit
-        ):
-            raise DomainError(f"{call}: {signal.name} has unit norm, and the tie is not known to")
-        bounds = ranges([value], domains)[value]
-        if not bounds.within(signal.domain.interval):
-            raise DomainError(
-                f"{call}: {signal.name} must lie in {signal.domain.interval}, "
-                f"the tie lies in {bounds}"
-            )
+        why = outside(value, signal.domain, {s.name: s.domain for s in known.values()})
+        if why:
+            raise DomainError(f"{call}: {signal.name} {why}")
         return value
 
     def as_printed_in(self, source: str) -> Callable[[Callable[..., object]], Layer]:
@@ -316,18 +294,7 @@ def _trace(
     start: dict[str, str],
     names: dict[str, str],
 ) -> Layer:
-    name = step.__name__
-    annotations = inspect.get_annotations(step, eval_str=True)
-    signals = []
-    for argument in inspect.signature(step).parameters:
-        declared = annotations.get(argument)
-        if not isinstance(declared, Declaration):
-            raise LanguageError(
-                f'{name}: argument {argument} needs an annotation such as Vec["n"], Gate or '
-                f'State["n", "d"]'
-            )
-        declared = declared.check(f"{name}: {argument}")
-        signals.append(Signal(argument, declared.dims, declared.domain, declared.kind))
+    name, signals = step.__name__, declared_signals(step)
     states = [s for s in signals if s.kind == "state"]
     tensors = {s.name: s.tensor for s in signals}
     result = step(**tensors)
@@ -352,6 +319,23 @@ def _trace(
     return made
 
 
+def declared_signals(function: Callable[..., Any]) -> list[Signal]:
+    """The signals that the annotated arguments of a function declare, in order."""
+    name = function.__name__
+    annotations = inspect.get_annotations(function, eval_str=True)
+    signals = []
+    for argument in inspect.signature(function).parameters:
+        declared = annotations.get(argument)
+        if not isinstance(declared, Declaration):
+            raise LanguageError(
+                f'{name}: argument {argument} needs an annotation such as Vec["n"], Gate or '
+                f'State["n", "d"]'
+            )
+        declared = declared.check(f"{name}: {argument}")
+        signals.append(Signal(argument, declared.dims, declared.domain, declared.kind))
+    return signals
+
+
 def validate(made: Layer) -> None:
     """Refuse a layer whose shapes, start or domains do not fit."""
     for signal in made.of_kind("state"):
@@ -374,10 +358,9 @@ def validate(made: Layer) -> None:
     if made.carried is not None:
         made.signal(made.carried)
     for signal in made.signals:
-        if signal.domain.interval.is_empty():
+        if signal.domain.is_empty():
             raise DomainError(f"{made.name}: no value of {signal.name} lies in {signal.domain}")
-    ranges(made.step.values(), made.domains)
-    made.open_denominators  # noqa: B018  raises where an operation of the output is undefined
+    made.open_denominators  # noqa: B018  raises where an operation on signals is undefined
 
 
 def nearest(name: str, names: list[str]) -> list[str]:

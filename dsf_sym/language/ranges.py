@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import DomainError
-from .domains import Domain, Interval
+from .domains import Domain, Interval, finite
 from .tensor import (
     Add,
     Concat,
@@ -22,18 +22,23 @@ from .tensor import (
     Product,
     Reindex,
     Tensor,
+    reads_state,
     text,
     walk,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 ZERO, ONE = Fraction(0), Fraction(1)
 _REAL = Interval()
 _NOT_NEGATIVE = Interval(low=ZERO, low_open=False)
+_POSITIVE = Interval(low=ZERO)
 _NEEDS = {
-    "log": (Interval(low=ZERO), "log needs a positive argument"),
+    "log": (
+        _POSITIVE,
+        "log needs a positive argument, and so does the power x ** p = exp(p * log(x))",
+    ),
     "sqrt": (_NOT_NEGATIVE, "sqrt needs an argument that is not negative"),
 }
 
@@ -58,20 +63,81 @@ def ranges(
 
 
 def invariant(
-    step: Mapping[str, Tensor], start: Mapping[str, Interval], domains: Mapping[str, Domain]
+    step: Mapping[str, Tensor],
+    start: Mapping[str, Interval],
+    domains: Mapping[str, Domain],
+    assumed: Container[Tensor] = (),
 ) -> dict[str, Interval]:
     """Intervals of the states that hold the start and that every step maps into themselves.
 
     A bound that a step passes is widened to 0 or given up, so this ends after a few rounds.
+    assumed: as for `ranges`.
     """
     bounds = dict(start)
     while True:
-        known = {**domains, **{name: Domain(x) for name, x in bounds.items()}}
-        found = ranges(step.values(), known)
+        found = ranges(step.values(), {**domains, **_states(bounds)}, assumed)
         wider = {name: _widen(bounds[name], found[x]) for name, x in step.items()}
         if wider == bounds:
             return bounds
         bounds = wider
+
+
+def reached(
+    step: Mapping[str, Tensor],
+    start: Mapping[str, Interval],
+    domains: Mapping[str, Domain],
+    assumed: Container[Tensor] = (),
+    *,
+    moved: bool = False,
+) -> dict[str, Domain]:
+    """The domains, and those of the states: an invariant, with `moved` after the first token."""
+    if moved:
+        found = ranges(step.values(), {**domains, **_states(start)}, assumed)
+        start = {name: found[x] for name, x in step.items()}
+    return {**domains, **_states(invariant(step, start, domains, assumed))}
+
+
+def _states(bounds: Mapping[str, Interval]) -> dict[str, Domain]:
+    return {name: Domain(x) for name, x in bounds.items()}
+
+
+def undefined_where(
+    roots: Iterable[Tensor],
+    states: frozenset[str],
+    domains: Callable[[Sequence[Tensor]], Mapping[str, Domain]],
+) -> tuple[Tensor, ...]:
+    """The denominators below `roots` that read a state and are not shown to exclude zero.
+
+    domains: of all signals and states, where the given denominators are not zero. Raises
+    DomainError where an operation on signals alone is undefined.
+    """
+    roots = list(roots)
+    reads = {node for root in roots for node in reads_state(root, states)}
+    assumed: list[Tensor] = []
+    while True:
+        try:
+            ranges(roots, domains(assumed), assumed)
+            return tuple(assumed)
+        except DomainError as error:
+            if not isinstance(error.culprit, Tensor) or error.culprit not in reads:
+                raise
+            assumed.append(error.culprit)
+
+
+def outside(value: Tensor, domain: Domain, domains: Mapping[str, Domain]) -> str:
+    """Why an expression over signals may leave a domain, in words, or "" when it cannot."""
+    own = domains.get(value.name) if isinstance(value, Input) else None
+    if domain.unit and not (own is not None and own.unit):
+        return "has unit norm, and the tie is not known to"
+    if domain.values is not None:
+        bare = value.arg if isinstance(value, Reindex) else value
+        own = finite(bare.value) if isinstance(bare, Number) else own
+        if own is None or own.meet(domain) != own:
+            return f"must lie in {domain}: tie it to such a number, or to a signal that does"
+    bounds = ranges([value], domains)[value]
+    if not bounds.within(domain.interval):
+        return f"must lie in {domain.interval}, the tie lies in {bounds}"
+    return ""
 
 
 def _widen(old: Interval, new: Interval) -> Interval:
@@ -142,8 +208,21 @@ def _function(name: str, arg: Tensor, x: Interval) -> Interval:
         high = None if x.high is None or x.high > 0 else ONE
         at_low, at_high = x.low == 0 and not x.low_open, x.high == 0 and not x.high_open
         return Interval(low, high, not at_low, not at_high)
+    if name == "log":
+        sure_low, sure_high = (None if end is None else end - 1 for end in (x.low, x.high))
+        return Interval(
+            ZERO if sure_low is not None and sure_low >= 0 else None,
+            ZERO if sure_high is not None and sure_high <= 0 else None,
+            sure_low != 0 or x.low_open,
+            sure_high != 0 or x.high_open,
+        )
     if name == "sigmoid":
         return Interval(ZERO, ONE)
+    if name in ("cos", "sin"):
+        return Interval(-ONE, ONE, False, False)
+    if name == "step":
+        below = ONE if x.within(_POSITIVE) else ZERO
+        return Interval(below, ZERO if x.high is not None and x.high <= 0 else ONE, False, False)
     if name == "tanh":
         return Interval(-ONE, ONE)
     if name == "softplus":

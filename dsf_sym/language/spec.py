@@ -11,6 +11,7 @@ from .tensor import (
     FUNCTIONS,
     Add,
     Concat,
+    Dims,
     Eye,
     Function,
     Input,
@@ -25,6 +26,8 @@ from .tensor import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .domains import Domain
 
 
 def serialise(roots: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -60,6 +63,23 @@ def _row(node: Tensor, below: list[int]) -> list[Any]:
             return ["concat", list(node.dims), axis, *below]
         case _:
             return ["add", list(node.dims), *below]
+
+
+def signal_row(name: str, dims: Dims, kind: str, domain: Domain) -> dict[str, Any]:
+    """A signal as plain data."""
+    ends = domain.interval
+    values = {} if domain.values is None else {"values": [*map(str, domain.values)]}
+    return {
+        "name": name,
+        "dims": list(dims),
+        "kind": kind,
+        "low": None if ends.low is None else str(ends.low),
+        "high": None if ends.high is None else str(ends.high),
+        "low_open": ends.low_open,
+        "high_open": ends.high_open,
+        "unit": domain.unit,
+        **values,
+    }
 
 
 def deserialise(data: Mapping[str, Any]) -> dict[str, Tensor]:

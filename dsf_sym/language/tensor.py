@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
 LABELS = "abcdefghijklmnopqrstuvwxyz"
-FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "relu", "elu", "inverse")
+FUNCTIONS = (
+    *("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "cos", "sin"),
+    *("step", "relu", "elu", "inverse"),
+)
 
 Dims = tuple[str, ...]
 
@@ -44,7 +47,7 @@ class Tensor:
         return sum(self, *axes)
 
     def __add__(self, other: object) -> Tensor:
-        return add(self, lift(other))
+        return NotImplemented if _defers(other) else add(self, lift(other))
 
     def __radd__(self, other: object) -> Tensor:
         return add(lift(other), self)
@@ -53,41 +56,34 @@ class Tensor:
         return multiply(Number(Fraction(-1)), self)
 
     def __sub__(self, other: object) -> Tensor:
-        return add(self, -lift(other))
+        return NotImplemented if _defers(other) else add(self, -lift(other))
 
     def __rsub__(self, other: object) -> Tensor:
         return add(lift(other), -self)
 
     def __mul__(self, other: object) -> Tensor:
-        return multiply(self, lift(other))
+        return NotImplemented if _defers(other) else multiply(self, lift(other))
 
     def __rmul__(self, other: object) -> Tensor:
         return multiply(lift(other), self)
 
     def __truediv__(self, other: object) -> Tensor:
-        return divide(self, lift(other))
+        return NotImplemented if _defers(other) else divide(self, lift(other))
 
     def __rtruediv__(self, other: object) -> Tensor:
         return divide(lift(other), self)
 
     def __matmul__(self, other: object) -> Tensor:
-        return matmul(self, lift(other))
+        return NotImplemented if _defers(other) else matmul(self, lift(other))
 
     def __rmatmul__(self, other: object) -> Tensor:
         return matmul(lift(other), self)
 
     def __pow__(self, power: object) -> Tensor:
-        if not isinstance(power, int) or isinstance(power, bool):
-            raise LanguageError(
-                f"{text(self)} ** {power}: powers are whole numbers; "
-                "for a real power p of a positive x write exp(p * log(x))"
-            )
-        out: Tensor = Number(Fraction(1))
-        if power == 0:
-            return broadcast(out, self.dims)
-        for _ in range(abs(power)):
-            out = multiply(out, self)
-        return out if power >= 0 else divide(Number(Fraction(1)), out)
+        return raised(self, lift(power))
+
+    def __rpow__(self, base: object) -> Tensor:
+        return raised(lift(base), self)
 
     def __abs__(self) -> Tensor:
         return 2 * relu(self) - self
@@ -208,11 +204,27 @@ def lift(x: object) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool) or not isinstance(x, int | float | Fraction):
+        if _is_complex(x):
+            raise LanguageError(
+                f"{x!r} is complex, and tensors are real: write dsf_sym.Complex(re, im), a pair of "
+                "real tensors"
+            )
         raise LanguageError(f"{x!r} ({type(x).__name__}) is neither a tensor nor a number")
     try:
         return Number(Fraction(float.__repr__(x)) if isinstance(x, float) else Fraction(x))
     except ValueError:
         raise LanguageError(f"{x!r} is not a finite number") from None
+
+
+def _is_complex(x: object) -> bool:
+    """Whether this is a complex number of Python, or a number or array of NumPy or torch."""
+    return isinstance(x, complex) or "complex" in str(getattr(x, "dtype", ""))
+
+
+def _defers(x: object) -> bool:
+    """Whether this is a pair of tensors, whose own operators take over."""
+    plain = isinstance(x, Tensor | int | float | Fraction)
+    return not plain and getattr(x, "outranks_tensors", False) is True
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
@@ -270,6 +282,23 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
             raise DomainError(f"{text(a)} / 0: division by zero")
         return multiply(a, Number(1 / b.value))
     return multiply(a, Function("inverse", b, b.dims))
+
+
+def raised(x: Tensor, power: Tensor) -> Tensor:
+    """`x ** power`: products for a whole power, roots for a half, else `exp(power * log(x))`.
+
+    Of another power x must be positive, which is checked when the layer is made.
+    """
+    half = isinstance(power, Number) and power.value.denominator == 2
+    if not isinstance(power, Number) or power.value.denominator > 2:
+        return exp(multiply(power, log(x)))
+    if power.value == 0:
+        return broadcast(Number(Fraction(1)), x.dims)
+    base = sqrt(x) if half else x
+    out: Tensor = Number(Fraction(1))
+    for _ in range(abs(power.value.numerator)):
+        out = multiply(out, base)
+    return out if power.value > 0 else divide(Number(Fraction(1)), out)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -422,6 +451,21 @@ def sqrt(x: object) -> Tensor:
     return apply("sqrt", x)
 
 
+def cos(x: object) -> Tensor:
+    """The cosine of every entry, an angle in radians."""
+    return apply("cos", x)
+
+
+def sin(x: object) -> Tensor:
+    """The sine of every entry, an angle in radians."""
+    return apply("sin", x)
+
+
+def step(x: object) -> Tensor:
+    """The unit step: 1 where `x > 0`, else 0; 0 at 0."""
+    return apply("step", x)
+
+
 def relu(x: object) -> Tensor:
     """`max(x, 0)`."""
     return apply("relu", x)
@@ -436,6 +480,22 @@ def maximum(a: object, b: object) -> Tensor:
     """The larger of two tensors of one shape, entry by entry."""
     a, b = lift(a), lift(b)
     return b + relu(a - b)
+
+
+def minimum(a: object, b: object) -> Tensor:
+    """The smaller of two tensors of one shape, entry by entry."""
+    a, b = lift(a), lift(b)
+    return a - relu(a - b)
+
+
+def where(x: object, a: object, b: object) -> Tensor:
+    """`a` where `x > 0`, else `b`, entry by entry: `b + step(x) (a - b)`.
+
+    x: a condition as a tensor, `x - y` for "x > y". Shapes meet as in `+` and `*`. Both a and b are
+    computed everywhere: where one is undefined, so is the whole.
+    """
+    a, b = lift(a), lift(b)
+    return b + step(x) * (a - b)
 
 
 def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:
@@ -497,6 +557,8 @@ def _text(x: Tensor, tight: int) -> str:
             return _text(x.arg, tight)
         if sorted(source) == sorted(target):
             return f"{_text(x.arg, 3)}.T" if len(source) == 2 else f"einsum({x.spec})"
+        if set(source) <= set(target):
+            return f"einsum({x.spec!r}, {_text(x.arg, 0)})"
         return f"sum({_text(x.arg, 0)})"
     assert isinstance(x, Product)
     a, b, c = *x.spec.split("->")[0].split(","), x.spec.split("->")[1]

@@ -26,12 +26,20 @@ _UNARY: dict[str, Callable[[object], t.Tensor]] = {
     "tanh": t.tanh,
     "softplus": t.softplus,
     "sqrt": t.sqrt,
+    "cos": t.cos,
+    "sin": t.sin,
+    "step": t.step,
     "relu": t.relu,
     "elu": t.elu,
     "diag": t.diag,
     "sum": t.sum,
 }
-_BINARY: dict[str, Callable[[object, object], t.Tensor]] = {"outer": t.outer, "scale": t.scale}
+_BINARY: dict[str, Callable[[object, object], t.Tensor]] = {
+    "outer": t.outer,
+    "scale": t.scale,
+    "maximum": t.maximum,
+    "minimum": t.minimum,
+}
 LONGEST = 2000
 HIGHEST = 200
 
