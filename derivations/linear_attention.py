@@ -2,12 +2,14 @@
 
 The arguments q and k stand for the features φ(q) and φ(k), so that n counts features. The division
 by `φ(q_i)ᵀ Σ_j φ(k_j)` in the reference is left out, and so is any scale of q.
+`multi_head_linear_attention` has h heads, whose outputs stand side by side, [h, d]; the weight that
+joins them is left out.
 
 A. Katharopoulos, A. Vyas, N. Pappas, F. Fleuret. Transformers are RNNs: Fast Autoregressive
 Transformers with Linear Attention. ICML 2020.
 """
 
-from dsf_sym import State, Vec, einsum, eye, layer, outer
+from dsf_sym import State, Vec, einsum, eye, heads, layer, outer
 
 BIBTEX = r"""
 @inproceedings{katharopoulos2020transformers,
@@ -38,3 +40,6 @@ def linear_attention(q, k):
     B = einsum("a,bc->abc", k, eye("d"))
     C = einsum("a,cb->cab", q, eye("d"))
     return Lam, B, C, 0
+
+
+multi_head_linear_attention = heads(linear_attention, "h", name="multi_head_linear_attention")

@@ -1,0 +1,1 @@
+"""Layers in continuous time, and the rules that make layers of them."""
