@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from ..language.evaluate import Sizes, extent
+from ..language.kernel import KernelLayer, sides
 from ..language.layer import Layer
 from ..language.tensor import (
     Add,
@@ -108,6 +109,8 @@ def costs(layer: Layer) -> Costs:
     changes of axes are free.
     """
     order = tuple(layer.sizes)
+    if isinstance(layer, KernelLayer):
+        return _costs_of_sum(layer)
     constants = {s.name for s in layer.of_kind("constant")}
     fixed: set[Tensor] = set()
     flops = SizePolynomial({}, order)
@@ -122,6 +125,34 @@ def costs(layer: Layer) -> Costs:
         else:
             flops = flops + _flops(node, order)
     state = _total((s.dims for s in layer.of_kind("state")), order)
+    return Costs(
+        state=state,
+        state_bytes=state * FLOAT_BYTES,
+        flops=flops,
+        functions=functions,
+        parameters=_total((s.dims for s in layer.of_kind("constant")), order),
+    )
+
+
+def _costs_of_sum(layer: KernelLayer) -> Costs:
+    """The costs of the L-th token of a sum over the past: a kernel is evaluated L times."""
+    order = ("L", *layer.sizes)
+    length = SizePolynomial({(("L", 1),): 1}, order)
+    flops = length * _entries(layer.output.dims, order)
+    functions: dict[str, SizePolynomial] = {}
+    reads = sides(layer, [*layer.step.values(), layer.output])
+    for node, side in reads.items():
+        if not side:
+            continue
+        times = length if len(side) == 2 else SizePolynomial({(): 1}, order)
+        if isinstance(node, Function):
+            count = functions.get(node.name, SizePolynomial({}, order))
+            functions[node.name] = count + times * _entries(node.dims, order)
+        else:
+            flops = flops + times * _flops(node, order)
+    if layer.normalised:
+        flops = flops + length + _entries(layer.output.dims, order)
+    state = length * _total((s.dims for s in layer.of_kind("state")), order)
     return Costs(
         state=state,
         state_bytes=state * FLOAT_BYTES,
