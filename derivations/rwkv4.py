@@ -2,13 +2,13 @@
 
 The readout comes before the update, and the current token has its own weight, e^{c+p}. The decay is
 e^w with w < 0 a weight (the authors' code stores log(-w); the paper prints e^{-w}). The code keeps
-both sums divided by a running maximum, which cancels in the ratio. Token shift and the receptance
-gate are left out.
+both sums divided by e to a running maximum, which cancels in the ratio: the third form below, whose
+states times e^m are those of the first. Token shift and the receptance gate are left out.
 
 B. Peng et al. RWKV: Reinventing RNNs for the Transformer Era. Findings of EMNLP 2023.
 """
 
-from dsf_sym import Const, Negative, State, Vec, exp, layer
+from dsf_sym import Const, Negative, State, Vec, exp, layer, maximum
 
 BIBTEX = r"""
 @inproceedings{peng2023rwkv,
@@ -51,3 +51,22 @@ def rwkv4(
     y = v + (m * a - m * b * v) / (1 + m * b)
     decay, weight = exp(w), exp(p)
     return decay * a + weight * v, decay * b + weight, y
+
+
+@rwkv4.also_written_in("the authors' code, which subtracts a running maximum of the exponents")
+def rwkv4(
+    a: State["d"],
+    b: State["d"],
+    m: State["d"],
+    p: Vec["d"],
+    v: Vec["d"],
+    w: Const[Negative["d"]],
+    c: Const[Vec["d"]],
+):
+    """m_i = max(w + m_{i-1}, p_i), the states times e^{-m_i}; no exponent is above 0."""
+    top = maximum(m, c + p)
+    past, now = exp(m - top), exp(c + p - top)
+    y = (past * a + now * v) / (past * b + now)
+    top = maximum(w + m, p)
+    past, now = exp(w + m - top), exp(p - top)
+    return past * a + now * v, past * b + now, top, y
