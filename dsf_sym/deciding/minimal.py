@@ -8,31 +8,27 @@ pasts and futures whose table of outputs, with a column of ones, is nonsingular.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
-from ..arithmetic.scalars import Balls, Irrational, Rationals
+from ..arithmetic.reconstruct import rational_rows
 from ..arithmetic.span import Span
 from ..automata.automaton import Automaton
 from ..automata.closure import closure
 from ..automata.modular import engine
-from ..automata.run import Values
 from ..certificates.certificate import header
 from ..certificates.checkers import recheck
-from ..certificates.checkers.minimality import Future, full_rank, hankel_row
 from ..derivation.affine import affine_layer
 from ..errors import NotAffine, Rejected
 from ..language.evaluate import Sizes
 from ..language.layer import Layer
 from ..verdict import Question
 from .constants import basis_over_constants
-from .decide import complete_sizes, rational_rows
+from .decide import complete_sizes
+from .tables import find_table
 from .witness import random_values
 
-LARGEST_TABLE = 40
-BITS = 256
+TOKENS = (3, 6, 12)
 Row = dict[int, int]
 
 
@@ -115,64 +111,11 @@ def _reduction(
 
 def _table(layer: Layer, sizes: Sizes, size: int, seed: int) -> dict[str, Any] | None:
     """Pasts and futures whose table of outputs is nonsingular; None when no try finds one."""
-    if size > LARGEST_TABLE:
-        return None
-    rng = random.Random(seed)
-    for length in _lengths(size):
-        constants = _tokens(layer, sizes, rng, 1, "constant")[0]
-        pasts = [_tokens(layer, sizes, rng, length, "token") for _ in range(2 * size)]
-        entries = prod((layer.output.dims and Automaton((layer,), sizes).output_shape) or (1,))
-        futures: list[Future] = [None]
-        for _ in range(2 * size):
-            future = _tokens(layer, sizes, rng, length, "token")
-            futures += [(future, j) for j in range(entries)]
-        chosen = _choose(layer, sizes, constants, pasts, futures, size)
-        if chosen is not None:
-            rows, columns = chosen
-            return {
-                "constants": _text(constants),
-                "pasts": [[_text(t) for t in pasts[i]] for i in rows],
-                "futures": [
-                    None if f is None else {"tokens": [_text(t) for t in f[0]], "output": f[1]}
-                    for f in (futures[j] for j in columns)
-                ],
-                "bits": BITS,
-            }
+    automaton, rng = Automaton((layer,), sizes), random.Random(seed)
+    for count in TOKENS:
+        constants = random_values(automaton, "constant", rng, 6)
+        tokens = [random_values(automaton, "token", rng, 6) for _ in range(count)]
+        found = find_table(layer, sizes, size, tokens, constants)
+        if found is not None:
+            return found
     return None
-
-
-def _lengths(size: int) -> Iterator[int]:
-    length = 1
-    while length < 2 * size:
-        yield length
-        length *= 2
-    yield 2 * size
-
-
-def _tokens(layer: Layer, sizes: Sizes, rng: random.Random, length: int, kind: str) -> list[Values]:
-    automaton = Automaton((layer,), sizes)
-    return [random_values(automaton, kind, rng, 6) for _ in range(length)]
-
-
-def _choose(
-    layer: Layer,
-    sizes: Sizes,
-    constants: Values,
-    pasts: list[list[Values]],
-    futures: list[Future],
-    size: int,
-) -> tuple[list[int], list[int]] | None:
-    """Rows and columns of a nonsingular square part of the whole table."""
-    try:
-        scalars: Any = Rationals()
-        table = [hankel_row(layer, sizes, constants, p, futures, scalars) for p in pasts]
-    except Irrational:
-        scalars = Balls(BITS)
-        with scalars.precision():
-            table = [hankel_row(layer, sizes, constants, p, futures, scalars) for p in pasts]
-    found = full_rank(table, scalars)
-    return found if found is not None and len(found[0]) >= size else None
-
-
-def _text(values: Values) -> dict[str, list[str]]:
-    return {name: [str(x) for x in xs] for name, xs in values.items()}

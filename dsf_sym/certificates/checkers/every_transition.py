@@ -1,123 +1,174 @@
-"""What holds for every transition Λ of a layer, as identities in the token: one function each.
+"""What holds for every transition Λ of a layer, as identities and signs: one function each.
 
 Each returns the property in words, or raises NoProperty.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from fractions import Fraction
+from itertools import permutations, product
 
 from ...arithmetic.poly import Frac, frac
-from ...arithmetic.universe import Universe
-from ...automata.automaton import Automaton, Branch, exact_action
-from ...errors import Rejected
-from ...language.evaluate import Sizes
-from ...language.layer import Layer
-from ...language.spec import rebuild
+from ...language.domains import Interval
+from .everywhere import Everywhere, Form, Matrix, NoProperty, blocks, plus, renamed, times
+from .linear import cancels
+from .signs import Signs
+
+LARGEST_BLOCK = 4
+LONGEST_ENTRY = 60
 
 
-class NoProperty(Rejected):
-    """The property does not hold for all transitions of A, whatever B does."""
+def commutes(a: Everywhere, states: int) -> str:
+    """`Λ(s) Λ(s') = Λ(s') Λ(s)` for all tokens."""
+    entries = [x for form in a.forms for x in form.transition.values()]
+    if any(len(x.num.terms) > LONGEST_ENTRY for x in entries):
+        raise NoProperty(f"{a.layer.name}: its transitions are too long to multiply")
+    for x in a.forms:
+        for y in a.forms_of(renamed(a.layer, "'")):
+            difference: Matrix = {}
+            for p, q, sign in ((x, y, 1), (y, x, -1)):
+                for (i, j), c in p.transition.items():
+                    for (k, m), e in q.transition.items():
+                        if j == k:
+                            term = times(c, times(e, frac(sign)))
+                            difference[i, m] = plus(difference.get((i, m), frac(0)), term)
+            if any(not a.universe.is_zero(v) for v in difference.values()):
+                raise NoProperty(f"{a.layer.name}: its transitions do not all commute")
+    return f"all transitions of {a.layer.name} commute"
 
 
-Transition = dict[tuple[int, int], Frac]
+def is_scalar(a: Everywhere, states: int) -> str:
+    """`Λ(s) = λ(s) I`."""
+    for x in a.forms:
+        first = x.transition.get((0, 0), frac(0))
+        for i, j in product(range(a.states), repeat=2):
+            if _off(a, x, i, j, first if i == j else frac(0)):
+                raise NoProperty(f"{a.layer.name}: its transitions are no multiples of I")
+    return f"every transition of {a.layer.name} is a multiple of the identity"
 
 
-def _symbolic(a: Layer, sizes: Sizes, universe: Universe) -> list[Transition]:
-    """Λ at a symbolic token, for every letter."""
-    automaton = Automaton((a,), sizes)
-    branches = [Branch(automaton, universe, letter) for letter in automaton.letters()]
+def is_identity(a: Everywhere, states: int) -> str:
+    """`Λ(s) = I`."""
+    for x in a.forms:
+        for i, j in product(range(a.states), repeat=2):
+            if _off(a, x, i, j, frac(int(i == j))):
+                raise NoProperty(f"{a.layer.name}: its transitions are not the identity")
+    return f"every transition of {a.layer.name} is the identity"
+
+
+def is_constant(a: Everywhere, states: int) -> str:
+    """Λ depends on weights alone."""
+    known = a.universe.variables
+    if len(a.forms) > 1 or any(
+        not known[v].constant for x in a.forms[0].transition.values() for v in x.variables()
+    ):
+        raise NoProperty(f"{a.layer.name}: its transitions change with the token")
+    return f"the transition of {a.layer.name} is the same for every token"
+
+
+def is_near_identity(a: Everywhere, states: int) -> str:
+    """`rank(Λ(s) - I)` is below the number of states of B."""
+    rank = max(sum(_rank(a, block) for block in _shifted(a, x)) for x in a.forms)
+    if rank >= states:
+        raise NoProperty(f"{a.layer.name}: Λ - I has rank {rank}")
+    return f"Λ - I has rank {rank} at most in {a.layer.name}"
+
+
+# --- eigenvalues ----------------------------------------------------------------------------------
+
+
+def is_positive(a: Everywhere, states: int) -> str:
+    """`det(Λ(s) + t I) > 0` for all t >= 0."""
+    _require_signs(a, 1, closed=True)
+    return f"every real eigenvalue of a transition of {a.layer.name} is positive"
+
+
+def is_not_negative(a: Everywhere, states: int) -> str:
+    """`det(Λ(s) + t I) > 0` for all t > 0."""
+    _require_signs(a, 1, closed=False)
+    return f"no transition of {a.layer.name} has a negative eigenvalue"
+
+
+def is_below_one(a: Everywhere, states: int) -> str:
+    """`det((1 + t) I - Λ(s)) > 0` for all t >= 0."""
+    _require_signs(a, -1, closed=True)
+    return f"every real eigenvalue of a transition of {a.layer.name} is below 1"
+
+
+def is_at_most_one(a: Everywhere, states: int) -> str:
+    """`det((1 + t) I - Λ(s)) > 0` for all t > 0."""
+    _require_signs(a, -1, closed=False)
+    return f"every real eigenvalue of a transition of {a.layer.name} is at most 1"
+
+
+def _require_signs(a: Everywhere, sign: int, *, closed: bool) -> None:
+    """`det(t I + Λ)`, or `det((1 + t) I - Λ)` for sign -1, is positive: block by block."""
+    # No signal has this name: it is no identifier.
+    name = "t >= 0" if closed else "t > 0"
+    t = a.universe.entry(name, constant=True, positive=not closed)
+    half = Interval(low=Fraction(0), low_open=not closed)
+    for x in a.forms:
+        t_signs = Signs(a.universe, {**x.signs.intervals, name: half})
+        shift = t if sign > 0 else t + frac(1)
+        for block in blocks(x.transition, a.states):
+            matrix = [
+                [
+                    (x.transition.get((i, j), frac(0)) * frac(sign))
+                    + (shift if i == j else frac(0))
+                    for j in block
+                ]
+                for i in block
+            ]
+            if len(block) > LARGEST_BLOCK or not t_signs.positive(determinant(matrix)):
+                raise NoProperty(f"{a.layer.name}: its eigenvalues are not shown to stay there")
+
+
+def determinant(matrix: list[list[Frac]]) -> Frac:
+    """By permutations: for the small blocks of a transition."""
+    total = frac(0)
+    for order in permutations(range(len(matrix))):
+        swaps = sum(order[i] > order[j] for j in range(len(order)) for i in range(j))
+        term = frac((-1) ** swaps)
+        for i, j in enumerate(order):
+            term = times(term, matrix[i][j])
+            if not term:
+                break
+        total = plus(total, term)
+    return total
+
+
+def _shifted(a: Everywhere, x: Form) -> list[list[list[Frac]]]:
+    """The blocks of Λ - I."""
     return [
-        {
-            (i, j): x
-            for j in range(automaton.width - 1)
-            for i, x in action.step({j: frac(1)}).items()
-        }
-        for action in map(exact_action, branches)
+        [[x.transition.get((i, j), frac(0)) - frac(int(i == j)) for j in block] for i in block]
+        for block in blocks(x.transition, a.states)
     ]
 
 
-def _renamed(a: Layer) -> Layer:
-    """The layer with a second set of tokens."""
-    tokens = a.of_kind("token")
-    new = {s.name: replace(s, name=f"{s.name}'") for s in tokens}
-    roots = rebuild([*a.step.values(), a.output], {name: s.tensor for name, s in new.items()})
-    return replace(
-        a,
-        signals=tuple(new.get(s.name, s) for s in a.signals),
-        step=dict(zip(a.step, roots[:-1], strict=True)),
-        output=roots[-1],
-    )
+def _rank(a: Everywhere, matrix: list[list[Frac]]) -> int:
+    """The rank over all tokens at once, by elimination: no token has a larger one."""
+    work, rank = [list(row) for row in matrix], 0
+    for column in range(len(matrix)):
+        found = [r for r in work if not a.universe.is_zero(r[column])]
+        if not found:
+            continue
+        pivot = next((r for r in found if cancels(r[column].num, a.universe)), None)
+        if pivot is None:
+            raise NoProperty(
+                f"{a.layer.name}: Λ - I may have a larger rank where a root is special"
+            )
+        work.remove(pivot)
+        rank += 1
+        inverse = pivot[column].inverse()
+        work = [
+            [
+                plus(x, times(times(row[column], inverse), -p))
+                for x, p in zip(row, pivot, strict=True)
+            ]
+            for row in work
+        ]
+    return rank
 
 
-def commutes(a: Layer, sizes: Sizes, states: int) -> str:
-    """`Λ(s) Λ(s') = Λ(s') Λ(s)` for all tokens."""
-    universe = Universe()
-    for x in _symbolic(a, sizes, universe):
-        for y in _symbolic(_renamed(a), sizes, universe):
-            difference: dict[tuple[int, int], Frac] = {}
-            for p, q, sign in ((x, y, 1), (y, x, -1)):
-                for (i, j), c in p.items():
-                    for (k, m), e in q.items():
-                        if j == k:
-                            term = c * e if sign > 0 else -(c * e)
-                            at = (i, m)
-                            difference[at] = difference[at] + term if at in difference else term
-            if any(not universe.is_zero(v) for v in difference.values()):
-                raise NoProperty(f"{a.name}: its transitions do not all commute")
-    return f"all transitions of {a.name} commute"
-
-
-def is_scalar(a: Layer, sizes: Sizes, states: int) -> str:
-    """`Λ(s) = λ(s) I`."""
-    universe = Universe()
-    width = Automaton((a,), sizes).width - 1
-    for x in _symbolic(a, sizes, universe):
-        for i in range(width):
-            for j in range(width):
-                entry = x.get((i, j), frac(0)) - (x.get((0, 0), frac(0)) if i == j else frac(0))
-                if not universe.is_zero(entry):
-                    raise NoProperty(f"{a.name}: its transitions are not multiples of the identity")
-    return f"every transition of {a.name} is a multiple of the identity"
-
-
-def is_identity(a: Layer, sizes: Sizes, states: int) -> str:
-    """`Λ(s) = I`."""
-    universe = Universe()
-    width = Automaton((a,), sizes).width - 1
-    for x in _symbolic(a, sizes, universe):
-        for i, j in {*x, *((i, i) for i in range(width))}:
-            if not universe.is_zero(x.get((i, j), frac(0)) - frac(int(i == j))):
-                raise NoProperty(f"{a.name}: its transitions are not the identity")
-    return f"every transition of {a.name} is the identity"
-
-
-def is_constant(a: Layer, sizes: Sizes, states: int) -> str:
-    """Λ depends on weights alone."""
-    universe = Universe()
-    found = _symbolic(a, sizes, universe)
-    if len(found) > 1 or any(
-        not universe.variables[v].constant for x in found[0].values() for v in x.variables()
-    ):
-        raise NoProperty(f"{a.name}: its transitions change with the token")
-    return f"the transition of {a.name} is the same for every token"
-
-
-def is_positive(a: Layer, sizes: Sizes, states: int) -> str:
-    """Λ is diagonal with positive entries."""
-    universe = Universe()
-    width = Automaton((a,), sizes).width - 1
-    for x in _symbolic(a, sizes, universe):
-        # An entry that is absent is zero: every one of the diagonal has to be there.
-        for i, j in {*x, *((i, i) for i in range(width))}:
-            if i != j or not universe.certainly_positive(x.get((i, j), frac(0))):
-                raise NoProperty(f"{a.name}: its transitions are not positive diagonal matrices")
-    return f"every eigenvalue of a transition of {a.name} is positive"
-
-
-def is_small(a: Layer, sizes: Sizes, states: int) -> str:
-    """The state has fewer entries than `states`."""
-    own = Automaton((a,), sizes).width - 1
-    if own >= states:
-        raise NoProperty(f"{a.name}: its state has {own} entries, enough for {states}")
-    return f"the state of {a.name} has {own} entries"
+def _off(a: Everywhere, form: Form, i: int, j: int, wanted: Frac) -> bool:
+    return not a.universe.is_zero(form.transition.get((i, j), frac(0)) - wanted)

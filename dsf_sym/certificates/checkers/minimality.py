@@ -39,7 +39,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     reached = automaton.width - 1 if reduction is None else _reduced(automaton, reduction)
     if reached != claimed:
         raise Rejected(f"the reduction has {reached} states, the claim is {claimed}")
-    _lower(layer, sizes, claimed + 1, data["table"])
+    require_rank(layer, sizes, claimed + 1, data["table"])
     at = ", ".join(f"{k}={v}" for k, v in sizes.items())
     return f"the smallest state of {layer.name} at {at} has {claimed} entries"
 
@@ -77,7 +77,12 @@ def _apply(functional: Mapping[int, Frac], x: Sequence[Frac]) -> Frac:
     return sum((c * x[i] for i, c in functional.items()), start=frac(0))
 
 
-def _lower(layer: Layer, sizes: Sizes, size: int, table: Mapping[str, Any]) -> None:
+def require_rank(layer: Layer, sizes: Sizes, size: int, table: Mapping[str, Any]) -> None:
+    """Rejected unless the table of outputs is certainly nonsingular.
+
+    Then no affine state of fewer than `size - 1` entries, over functions of the current token, has
+    these outputs, whatever the layer's own form is.
+    """
     constants = read_values(table["constants"])
     pasts = [[read_values(t) for t in past] for past in table["pasts"]]
     futures: list[Future] = [

@@ -1,14 +1,16 @@
 """Check that no choice of weights and memoryless token maps makes a layer A into a layer B.
 
-B's own form is minimal at the weights of its certificate, so any A with the same output has B's
-form as a subquotient, up to an affine change of state: what holds for all transitions Λ of A, and
-passes to invariant subspaces, quotients and conjugates, must hold for B's. It fails for B at exact
-tokens.
+What holds for A at all of its tokens holds for whatever it is made into, and fails for B at exact
+tokens. A property of the outputs needs no more. A property of the form needs B's form to be minimal
+at the weights of the certificate: then B's form is a subquotient of A's, up to an affine change of
+state, and the property has to pass to invariant subspaces, quotients and conjugates; with as many
+states as B has, A's form is B's up to that change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...automata.automaton import Automaton
@@ -17,53 +19,104 @@ from ...derivation.affine import affine_layer
 from ...errors import Rejected
 from ...language.evaluate import Sizes
 from ...language.layer import Layer
-from . import every_transition as every
-from . import minimality
-from . import one_transition as one
+from . import (
+    every_output,
+    every_transition,
+    every_write,
+    minimality,
+    one_output,
+    one_transition,
+    one_write,
+)
+from .everywhere import Everywhere
+from .exact import Exact, exact
 from .tokens import read_values, require_inside
 
 
+@dataclass(frozen=True)
+class OfForm:
+    """A property of Λ, b and the readout: what holds for A, and what fails for B at `tokens`."""
+
+    tokens: int
+    holds: Callable[[Everywhere, int], str]
+    fails: Callable[[Exact], str]
+
+
+@dataclass(frozen=True)
+class OfOutput:
+    """A property of outputs on one or two tokens: what holds for A, and what fails for B."""
+
+    tokens: int
+    holds: Callable[[Layer, Sizes], str]
+    fails: Callable[[Layer, Sizes, Sequence[Values], Values], str]
+
+
+OF_FORM = {
+    "identity transitions": OfForm(1, every_transition.is_identity, one_transition.not_identity),
+    "constant transitions": OfForm(2, every_transition.is_constant, one_transition.not_constant),
+    "scalar transitions": OfForm(1, every_transition.is_scalar, one_transition.not_scalar),
+    "commuting transitions": OfForm(2, every_transition.commutes, one_transition.not_commuting),
+    "transitions near the identity": OfForm(
+        1, every_transition.is_near_identity, one_transition.far_from_identity
+    ),
+    "positive eigenvalues": OfForm(1, every_transition.is_positive, one_transition.not_positive),
+    "no negative eigenvalues": OfForm(1, every_transition.is_not_negative, one_transition.negative),
+    "eigenvalues below 1": OfForm(1, every_transition.is_below_one, one_transition.not_below_one),
+    "eigenvalues up to 1": OfForm(1, every_transition.is_at_most_one, one_transition.above_one),
+    "no write where nothing is forgotten": OfForm(
+        1, every_write.writes_where_it_forgets, one_write.writes_at_identity
+    ),
+    "readout of the new state": OfForm(1, every_write.reads_new_state, one_write.reads_more),
+    "readout of the old state": OfForm(12, every_write.reads_old_state, one_write.reads_otherwise),
+    "constant readout": OfForm(3, every_write.reads_new_state_alike, one_write.reads_differently),
+}
+OF_OUTPUT = {
+    "one direction": OfOutput(3, every_output.leaves_one_direction, one_output.several_directions),
+    "averages": OfOutput(2, every_output.averages, one_output.beyond_both),
+}
+RANK = "rank of outputs"
+KINDS = (RANK, *OF_FORM, *OF_OUTPUT)
+
+
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
-    """The property of all of A's transitions, B's minimality, and B's tokens that break it."""
+    """The property of A, B's table of outputs where it is about the form, and where B breaks it."""
     a, b = layers
     sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    kind, proof = str(data["kind of obstruction"]), data["minimal"]
+    kind = str(data["kind of obstruction"])
     if kind not in KINDS:
         raise Rejected(f"no obstruction is called {kind!r}")
-    holds, broken = KINDS[kind]
-    at_b = {n: sizes[n] for n in b.sizes}
-    at_a = {n: sizes[n] for n in a.sizes}
-    if {str(k): int(v) for k, v in proof["sizes"].items()} != at_b:
-        raise Rejected("the minimality is proved at other sizes")
-    if list(proof["hashes"]) != [b.hash] or proof["kind"] != "minimality":
-        raise Rejected(f"the minimality is that of another layer, not of {b.name}")
-    if affine_layer(a).denominator is not None:
-        raise Rejected(f"{a.name} is a ratio; the obstructions are about affine readouts")
-    minimality.check([b], proof)
-    states = Automaton((b,), at_b).width - 1
-    if int(proof["state"]) != states:
-        raise Rejected(f"the form of {b.name} is not minimal, so its transitions prove nothing")
-    said = holds(a, at_a, states)
-    constants = read_values(proof["table"]["constants"])
+    at_a, at_b = ({n: sizes[n] for n in x.sizes} for x in (a, b))
+    if kind == RANK:
+        states = every_output.is_small(a, at_a)
+        minimality.require_rank(b, at_b, states + 2, data["table"])
+        told = f"the state of {a.name} has {states} entries, and that of {b.name} needs more"
+        return f"{a.name} does not contain {b.name}: {told}"
+    constants = read_values(data["constants"])
     tokens = [read_values(t) for t in data["tokens"]]
+    for s in b.of_kind("constant"):
+        require_inside(s, constants, at_b, "the constants")
     for s in b.of_kind("token"):
         for i, token in enumerate(tokens):
             require_inside(s, token, at_b, f"token {i}")
-    told = broken(b, at_b, tokens, constants)
+    if kind in OF_OUTPUT:
+        about = OF_OUTPUT[kind]
+        _require_tokens(tokens, about.tokens)
+        said, told = about.holds(a, at_a), about.fails(b, at_b, tokens, constants)
+        return f"{a.name} does not contain {b.name}: {said}, {told}"
+    for layer in layers:
+        if affine_layer(layer).denominator is not None:
+            raise Rejected(f"{layer.name} is a ratio, and {kind} are about affine readouts")
+    states = Automaton((b,), at_b).width - 1
+    minimality.require_rank(b, at_b, states + 1, data["table"])
+    if read_values(data["table"]["constants"]) != constants:
+        raise Rejected(f"{b.name} is shown to be minimal at other weights")
+    of_form = OF_FORM[kind]
+    _require_tokens(tokens, of_form.tokens)
+    said = of_form.holds(Everywhere(a, at_a), states)
+    told = of_form.fails(exact(Automaton((b,), at_b), tokens, constants))
     return f"{a.name} does not contain {b.name}: {said}, {told}"
 
 
-KINDS: dict[
-    str,
-    tuple[
-        Callable[[Layer, Sizes, int], str],
-        Callable[[Layer, Sizes, list[Values], Values], str],
-    ],
-] = {
-    "smaller state": (every.is_small, one.needs_more),
-    "identity transitions": (every.is_identity, one.not_identity),
-    "constant transitions": (every.is_constant, one.not_constant),
-    "scalar transitions": (every.is_scalar, one.not_scalar),
-    "commuting transitions": (every.commutes, one.not_commuting),
-    "positive eigenvalues": (every.is_positive, one.negative_determinant),
-}
+def _require_tokens(tokens: Sequence[Values], count: int) -> None:
+    if len(tokens) != count:
+        raise Rejected(f"this obstruction needs {count} tokens, not {len(tokens)}")

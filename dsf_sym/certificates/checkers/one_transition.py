@@ -8,42 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ...arithmetic.scalars import Balls, Irrational, Rationals
-from ...arithmetic.sparse import SparseAlgebra, from_flat
-from ...automata.automaton import Action, Automaton
-from ...automata.run import Values
 from ...errors import Rejected
-from ...language.evaluate import Sizes, shape_of
-from ...language.layer import Layer
-
-Matrix = list[list[Any]]
-
-
-def transitions_at(
-    b: Layer, sizes: Sizes, tokens: list[Values], constants: Values
-) -> tuple[list[Matrix], Any]:
-    """Λ at exact tokens, all in rationals or, where functions need them, balls; and the scalars."""
-    automaton = Automaton((b,), sizes)
-    n = automaton.width - 1
-    for scalars in (Rationals(), Balls(256)):
-        one, zero = scalars.number(Fraction(1)), scalars.number(Fraction(0))
-        found = []
-        try:
-            for token in tokens:
-                inputs = {
-                    s.name: from_flat(
-                        shape_of(s.dims, sizes),
-                        [scalars.number(x) for x in (token | constants)[s.name]],
-                    )
-                    for s in automaton.signals.values()
-                }
-                action = Action(automaton, SparseAlgebra(scalars, sizes), inputs, {})
-                columns = [action.step({j: one}) for j in range(n)]
-                found.append([[columns[j].get(i, zero) for j in range(n)] for i in range(n)])
-        except Irrational:
-            continue
-        return found, scalars
-    raise AssertionError(b.name)
+from .everywhere import blocks
+from .exact import Exact, Matrix, multiple_of_identity, nonsingular
 
 
 def _times(x: Matrix, y: Matrix) -> Matrix:
@@ -53,58 +20,112 @@ def _times(x: Matrix, y: Matrix) -> Matrix:
     ]
 
 
-def not_commuting(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
+def _differ(x: Matrix, y: Matrix, scalars: Any) -> bool:
+    return any(
+        scalars.differ(c, e) for p, q in zip(x, y, strict=True) for c, e in zip(p, q, strict=True)
+    )
+
+
+def not_commuting(b: Exact) -> str:
     """Λ at two tokens, in both orders."""
-    (x, y), scalars = transitions_at(b, sizes, tokens[:2], constants)
-    left, right = _times(x, y), _times(y, x)
-    for p, q in zip(left, right, strict=True):
-        if any(scalars.differ(c, e) for c, e in zip(p, q, strict=True)):
-            return f"and two of {b.name}'s do not"
-    raise Rejected(f"{b.name}'s transitions commute at these tokens")
+    (x, y), scalars = b.require(2)
+    left, right = _times(x.transition, y.transition), _times(y.transition, x.transition)
+    if not _differ(left, right, scalars):
+        raise Rejected(f"{b.layer.name}'s transitions commute at these tokens")
+    return f"and two of {b.layer.name}'s do not"
 
 
-def not_identity(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
+def not_identity(b: Exact) -> str:
     """Λ at a token is not I."""
-    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
-    zero, one = (scalars.number(Fraction(c)) for c in (0, 1))
-    for i, row in enumerate(x):
-        if any(scalars.differ(c, one if i == j else zero) for j, c in enumerate(row)):
-            return f"and one of {b.name}'s is not"
-    raise Rejected(f"{b.name}'s transition is the identity at this token")
+    (x,), scalars = b.require(1)
+    if not _differ(
+        x.transition, multiple_of_identity(scalars.number(Fraction(1)), len(x.write)), scalars
+    ):
+        raise Rejected(f"{b.layer.name}'s transition is the identity at this token")
+    return f"and one of {b.layer.name}'s is not"
 
 
-def not_constant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
+def not_constant(b: Exact) -> str:
     """Λ differs between two tokens."""
-    (x, y), scalars = transitions_at(b, sizes, tokens[:2], constants)
-    for p, q in zip(x, y, strict=True):
-        if any(scalars.differ(c, e) for c, e in zip(p, q, strict=True)):
-            return f"and that of {b.name} is not"
-    raise Rejected(f"{b.name}'s transitions are equal at these tokens")
+    (x, y), scalars = b.require(2)
+    if not _differ(x.transition, y.transition, scalars):
+        raise Rejected(f"{b.layer.name}'s transitions are equal at these tokens")
+    return f"and that of {b.layer.name} is not"
 
 
-def not_scalar(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
+def not_scalar(b: Exact) -> str:
     """Λ at a token has an entry off its first multiple of I."""
-    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
-    if not x:
-        raise Rejected(f"{b.name} has no state")
-    zero = x[0][0] * 0
-    for i, row in enumerate(x):
-        for j, c in enumerate(row):
-            if scalars.differ(c, x[0][0] if i == j else zero):
-                return f"and one of {b.name}'s is not"
-    raise Rejected(f"{b.name}'s transition is a multiple of the identity at this token")
+    (x,), scalars = b.require(1)
+    if not _differ(x.transition, multiple_of_identity(x.transition[0][0], len(x.write)), scalars):
+        raise Rejected(f"{b.layer.name}'s transition is a multiple of the identity at this token")
+    return f"and one of {b.layer.name}'s is not"
 
 
-def negative_determinant(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
-    """Λ at a token has a determinant that is not positive."""
-    (x,), scalars = transitions_at(b, sizes, tokens[:1], constants)
-    if not isinstance(scalars, Rationals):
-        raise Rejected(f"{b.name}'s transition is not rational at this token")
-    sign, work = 1, [list(row) for row in x]
+def far_from_identity(b: Exact) -> str:
+    """Λ - I at a token is invertible."""
+    (x,), scalars = b.require(1)
+    if not nonsingular(_shifted(x.transition, -1, scalars), scalars):
+        raise Rejected(f"{b.layer.name}: Λ - I is not shown to have full rank at this token")
+    return f"and {len(x.write)} in {b.layer.name}"
+
+
+def not_positive(b: Exact) -> str:
+    """Λ at a token has a real eigenvalue that is 0 or negative."""
+    return _eigenvalue(b, 0, 1, strict=False)
+
+
+def negative(b: Exact) -> str:
+    """Λ at a token has a negative eigenvalue."""
+    return _eigenvalue(b, 0, 1, strict=True)
+
+
+def not_below_one(b: Exact) -> str:
+    """Λ at a token has a real eigenvalue of at least 1."""
+    return _eigenvalue(b, 1, -1, strict=False)
+
+
+def above_one(b: Exact) -> str:
+    """Λ at a token has a real eigenvalue above 1."""
+    return _eigenvalue(b, 1, -1, strict=True)
+
+
+def _eigenvalue(b: Exact, at: int, side: int, *, strict: bool) -> str:
+    """The sign of `det(side (Λ - at I))` in each block of Λ.
+
+    Where it is 0, `at` is an eigenvalue; where it is negative there is one beyond, as the
+    determinant of `Λ + t I`, or of `t I - Λ`, is positive for large t.
+    """
+    (x,), scalars = b.require(1)
+    pairs = [
+        (i, j)
+        for i, row in enumerate(x.transition)
+        for j, c in enumerate(row)
+        if not scalars.is_zero(c)
+    ]
+    shifted = _shifted(x.transition, -at, scalars)
+    for block in blocks(pairs, len(x.write)):
+        sign = _sign([[shifted[i][j] * side for j in block] for i in block], scalars)
+        if sign == -1:
+            return f"and one of {b.layer.name}'s is {'negative' if at == 0 else 'above 1'}"
+        if sign == 0 and not strict:
+            return f"and one of {b.layer.name}'s is {at}"
+    raise Rejected(f"{b.layer.name}'s transition shows no such eigenvalue at this token")
+
+
+def _shifted(x: Matrix, c: int, scalars: Any) -> Matrix:
+    number = scalars.number(Fraction(c))
+    return [[e + number if i == j else e for j, e in enumerate(row)] for i, row in enumerate(x)]
+
+
+def _sign(matrix: Matrix, scalars: Any) -> int | None:
+    """The sign of a determinant by elimination; None where balls do not tell."""
+    sign, work = 1, [list(row) for row in matrix]
     for column in range(len(work)):
-        pivot = next((i for i in range(column, len(work)) if work[i][column]), None)
+        rows = range(column, len(work))
+        zero = scalars.number(Fraction(0))
+        pivot = next((i for i in rows if scalars.differ(work[i][column], zero)), None)
         if pivot is None:
-            return f"and one of {b.name}'s is zero"
+            return 0 if all(scalars.is_zero(work[i][column]) for i in rows) else None
         if pivot != column:
             work[pivot], work[column] = work[column], work[pivot]
             sign = -sign
@@ -112,11 +133,4 @@ def negative_determinant(b: Layer, sizes: Sizes, tokens: list[Values], constants
         for i in range(column + 1, len(work)):
             c = work[i][column] / work[column][column]
             work[i] = [p - c * q for p, q in zip(work[i], work[column], strict=True)]
-    if sign > 0:
-        raise Rejected(f"{b.name}'s transition has a positive determinant at this token")
-    return f"and one of {b.name}'s is negative, because its determinant is"
-
-
-def needs_more(b: Layer, sizes: Sizes, tokens: list[Values], constants: Values) -> str:
-    """Minimality is checked beside this."""
-    return f"and no state of {b.name} is as small"
+    return sign
