@@ -1,92 +1,99 @@
-"""One layer against many: which it equals, under which ties, and where it differs."""
+"""One layer against many: what it equals, contains and is contained in, and where it differs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .deciding.decide import compare
+from .deciding.explain import Explanation, difference, explain_verdict
 from .deciding.pairing import pair
-from .errors import DomainError, NotAffine, ShapeError, SizeError
+from .errors import DsfError, SizeError
 from .language.evaluate import Sizes
 from .language.layer import Layer
-from .rendering.report import WIDTH, Paint, plain, plural, table, witness_lines, wrap
-from .verdict import Question, Verdict
+from .relating import Ask, Notify, relate
+from .relation import KINDS, Relation
+from .rendering.relations import report_lines
+from .rendering.report import WIDTH, Paint, plain, plural
+from .verdict import Verdict
 
-ORDER = ("proved", "conditional", "undecided", "refuted")
-Decide = Callable[[Layer, Layer, Sizes], Verdict]
+NEAREST = 2
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts on one layer, equal ones first, then the latest difference first."""
+    """How one layer stands to others: the strongest relations first, then the nearest layers.
+
+    nearest: the layers that it differs from latest, and among those by the fewest terms, with the
+    difference by lag and the single ties that remove it. notes: what to say about the cache.
+    """
 
     layer: Layer
-    verdicts: tuple[Verdict, ...]
+    relations: tuple[Relation, ...]
+    nearest: tuple[Explanation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts on equality, in the order of the relations."""
+        return tuple(r.equal for r in self.relations if r.equal is not None)
 
     @property
     def decided(self) -> bool:
-        """Whether every comparison was decided."""
+        """Whether equality was decided wherever it could be asked."""
         return all(v.status != "undecided" for v in self.verdicts)
 
-    @property
-    def closest(self) -> Verdict | None:
-        """The refuted verdict with the latest difference: the layer that is hardest to tell."""
-        refuted = [v for v in self.verdicts if v.witness is not None]
-        return refuted[0] if refuted else None
-
-    def with_status(self, status: str) -> list[Verdict]:
-        """The verdicts that are proved, conditional, undecided or refuted."""
-        return [v for v in self.verdicts if v.status == status]
+    def of_kind(self, kind: str) -> list[Relation]:
+        """The relations of a kind: equal, equivalent, contains, contained in, ..."""
+        return [r for r in self.relations if r.kind == kind]
 
     def text(self, width: int = WIDTH, paint: Paint = plain) -> str:
-        """The verdicts for a terminal: a line for each, then the latest difference in full."""
-        if not self.verdicts:
+        """The relations for a terminal, a line for each, then the nearest layers."""
+        if not self.relations:
             return "There is no layer to compare with."
-        name = self.layer.name
-        question = f"Same output as {name}, for all tokens, weights and lengths?"
-        lines = wrap(question, width)
-        lines += ["", *table(self.verdicts, width, paint)]
-        if self.closest is not None:
-            other, at = self.closest.question.b, self.closest.scope
-            ties = self.closest.question.bridges
-            note = f", with {'; '.join(ties)}" if ties else ""
-            lines += ["", *wrap(f"Where {name} and {other} differ, at {at}{note}:", width), ""]
-            lines += witness_lines(self.closest, width)
+        lines = report_lines(self.layer.name, self.relations, self.nearest, width, paint)
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.text()
 
     def counts(self) -> str:
-        """How many of each, in words."""
-        parts = [(s, len(self.with_status(s))) for s in ORDER]
-        counted = ", ".join(f"{n} {s}" for s, n in parts if n)
-        return f"{plural(len(self.verdicts), 'layer')}: {counted}"
+        """How many of each kind, in words."""
+        parts = [(kind, len(self.of_kind(kind))) for kind in KINDS]
+        counted = ", ".join(f"{n} {kind}" for kind, n in parts if n)
+        return f"{plural(len(self.relations), 'layer')}: {counted}"
 
 
 def check(
     layer: Layer,
     against: Sequence[Layer | str] | None = None,
-    sizes: Sizes | None = None,
     *,
-    decide: Decide | None = None,
+    ask: Ask | None = None,
+    processes: int | None = 1,
+    progress: Notify | None = None,
 ) -> Report:
-    """Compare a layer with every layer of the catalogue, or with those of `against`.
+    """Relate a layer to every layer of the catalogue, or to those of `against`.
 
-    against: layers, or references such as "gla" or "my_layer.py:name". sizes: values of the size
-    names, 2 where not given. decide: what compares two layers at some sizes; `compare` by default.
-    A layer that has another output shape, or shares no value of a signal, is undecided, saying so.
-    Raises NotAffine, SizeError, UnknownName, LoadError.
+    against: layers, or references such as "gla" or "my_layer.py:name". ask: at what sizes, whether
+    containment too, with what limit of time and what cache. processes, progress: see `relate`. What
+    cannot be compared is undecided, saying so. Raises SizeError, UnknownName, LoadError.
     """
-    from .derivation.affine import affine_layer
-
-    affine_layer(layer)
     others = _others(layer, against)
-    _known_sizes(layer, others, sizes or {})
-    verdicts = [_verdict(layer, other, sizes or {}, decide or _compare) for other in others]
-    verdicts.sort(key=lambda v: (ORDER.index(v.status), -(v.witness.length if v.witness else 0)))
-    return Report(layer, tuple(verdicts))
+    wanted = ask or Ask()
+    _known_sizes(layer, others, wanted.sizes)
+    pairs = [(layer, other) for other in others]
+    found = relate(pairs, wanted, processes=processes, progress=progress)
+    rows = [
+        (_distance(layer, other, relation), relation, other)
+        for relation, other in zip(found.relations, others, strict=True)
+    ]
+    rows.sort(key=lambda row: (row[0], KINDS.index(row[1].kind)))
+    apart = [(r.equal, other) for _, r, other in rows if r.equal and r.equal.witness]
+    nearest = [
+        explain_verdict(layer, other, verdict, seed=wanted.seed, most_ties=1)
+        for verdict, other in apart[:NEAREST]
+    ]
+    rows.sort(key=lambda row: KINDS.index(row[1].kind))
+    return Report(layer, tuple(row[1] for row in rows), tuple(nearest), found.notes)
 
 
 def _others(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer]:
@@ -105,16 +112,14 @@ def _known_sizes(layer: Layer, others: Sequence[Layer], sizes: Sizes) -> None:
             raise SizeError(f"no size {name!r} here; the sizes are {', '.join(known) or 'none'}")
 
 
-def _compare(a: Layer, b: Layer, sizes: Sizes) -> Verdict:
-    return compare(a, b, sizes=sizes)
-
-
-def _verdict(layer: Layer, other: Layer, sizes: Sizes, decide: Decide) -> Verdict:
+def _distance(layer: Layer, other: Layer, relation: Relation) -> tuple[float, float]:
+    """The latest difference first, then the fewest terms: smaller is nearer."""
+    witness = relation.equal.witness if relation.equal else None
+    if witness is None:
+        return 0.0, 0.0
     try:
-        both = pair(layer, other)
-        here = {*both.a.sizes, *both.b.sizes}
-        return decide(layer, other, {n: x for n, x in sizes.items() if n in here})
-    except (ShapeError, DomainError, NotAffine) as error:
-        return Verdict(
-            Question(layer.name, other.name), "undecided", f"cannot be compared: {error}", None
-        )
+        terms = difference(pair(layer, other), witness.length)
+    except DsfError:
+        terms = None
+    size = float("inf") if terms is None else sum(len(x.terms) for x in terms.values())
+    return -witness.length, size

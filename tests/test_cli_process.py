@@ -92,6 +92,19 @@ def test_an_interrupt_ends_with_one_line_and_leaves_nothing_behind(slow, tmp_pat
     assert [p.name for p in tmp_path.iterdir()] == ["slow.py"]
 
 
+def test_an_interrupt_ends_every_process(tmp_path):
+    file = tmp_path / "slow.py"
+    file.write_text(SLOW)
+    others = [f"{file}:split"] * 12
+    arguments = ["check", f"{file}:slow", "--sizes", "n=40,d=40", "--no-cache", "--processes", "2"]
+    # The terminal closes, and the reading ends, when the last process that holds it has ended.
+    code, shown = in_terminal(
+        [*arguments, "--against", *others], send=signal.SIGINT, after="checking slow: 0 of 12 pairs"
+    )
+    assert code == 130
+    assert shown.rsplit("\r", 2)[1:] == ["interrupted", "\n"]
+
+
 def test_progress_shows_in_a_terminal_past_two_seconds_and_is_wiped(slow):
     code, shown = in_terminal([*slow, "--timeout", "3.2"])
     assert code == 3

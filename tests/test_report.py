@@ -30,13 +30,9 @@ def test_a_verdict_is_latex_in_a_notebook(a, b, sign):
 
 def test_a_report_tells_the_latest_difference_first():
     report = check(find(MY_LAYER), ["linear_attention", "deltanet", "gated_deltanet"])
-    assert [v.question.b for v in report.verdicts] == [
-        "gated_deltanet",
-        "deltanet",
-        "linear_attention",
-    ]
-    assert report.closest is report.verdicts[1]
-    assert report.decided and report.with_status("proved") == [report.verdicts[0]]
+    assert [r.b for r in report.relations] == ["gated_deltanet", "deltanet", "linear_attention"]
+    assert [x.verdict for x in report.nearest] == list(report.verdicts[1:])
+    assert report.decided and report.of_kind("equal") == [report.relations[0]]
     assert str(report) == report.text()
 
 

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from .common import (
-    Ended,
-    command_line,
-    emit_json,
-    find_layer,
-    json_option,
-    read_sizes,
-    sizes_option,
-    timed_out,
-    timeout_option,
-)
-from .limits import OutOfTime, within
+from .asking import ask_options, counting, read_ask, show_notes
+from .common import Ended, command_line, emit_json, find_layer
 from .terminal import Progress, painter, width
-
-if TYPE_CHECKING:
-    from ..language.layer import Layer
-    from ..verdict import Verdict
 
 UNDECIDED = 3
 
@@ -50,7 +34,7 @@ class Against(click.Command):
 @click.command(
     "check",
     cls=Against,
-    short_help="Say what a layer is, and which others it equals.",
+    short_help="Say what a layer is, and how it stands to others.",
     epilog="Example: dsf check examples/my_layer.py --against gla deltanet",
 )
 @click.argument("layer", metavar="LAYER")
@@ -60,53 +44,63 @@ class Against(click.Command):
     metavar="NAME...",
     help="Compare with these layers only; the catalogue by default.",
 )
-@sizes_option
-@timeout_option
-@json_option
+@ask_options
 def command(
-    layer: str, against: tuple[str, ...], sizes_text: str, timeout: float | None, as_json: bool
+    layer: str,
+    against: tuple[str, ...],
+    equal_only: bool,
+    sizes_text: str,
+    timeout: float | None,
+    processes: int | None,
+    no_cache: bool,
+    recheck: bool,
+    as_json: bool,
 ) -> None:
-    """Say what a layer is, and which others it equals.
+    """Say what a layer is, and how it stands to others.
 
-    Prints the state-space form of LAYER, usually a file, and compares it with every layer of the
-    catalogue. Give LAYER before --against.
+    Prints the state-space form of LAYER, usually a file, and for each layer of the catalogue
+    whether LAYER equals it, contains it or is contained in it. Give LAYER before --against.
 
-    Exit code: 0 all decided, 2 bad input, 3 something is undecided.
+    Exit code: 0 all equalities decided, 2 bad input, 3 one is undecided.
     """
-    sizes = read_sizes(sizes_text)
+    ask = read_ask(
+        sizes_text=sizes_text,
+        equal_only=equal_only,
+        timeout=timeout,
+        no_cache=no_cache,
+        recheck=recheck,
+    )
     found = find_layer(layer)
     others = [find_layer(name) for name in against] if against else None
     from ..checking import check
-    from ..deciding.decide import compare
     from ..rendering.report import wrap
     from ..rendering.sheet import sheet, title_lines
 
     with Progress(f"checking {found.name}") as progress:
-
-        def decide(a: Layer, b: Layer, at: dict[str, int]) -> Verdict:
-            progress.label = f"comparing {a.name} with {b.name}"
-            try:
-                return within(timeout, lambda: compare(a, b, sizes=at))
-            except OutOfTime:
-                return timed_out(a, b, (), at, timeout or 0.0)
-
-        report = check(found, others, sizes, decide=decide)
-        progress.label = f"deriving {found.name}"
+        tell = counting(progress, f"checking {found.name}")
         made = sheet(found)
+        report = check(found, others, ask=ask, processes=processes, progress=tell)
+    show_notes(report.notes)
     if as_json:
-        from ..schema import layer_data, sheet_data, verdict_data
+        from ..schema import explanation_data, layer_data, relation_data, sheet_data
 
-        verdicts = [verdict_data(v) for v in report.verdicts]
-        data = {"layer": layer_data(found), **sheet_data(made), "verdicts": verdicts}
+        data = {
+            "layer": layer_data(found),
+            **sheet_data(made),
+            "relations": [relation_data(r) for r in report.relations],
+            "nearest": [explanation_data(x) for x in report.nearest],
+        }
         emit_json("check", data)
     else:
         lines = [*title_lines(found, layer, width()), "", *made.lines(width()), ""]
         lines.append(report.text(width(), painter()))
-        more = [v for v in report.verdicts if v.witness and v is not report.closest]
-        if more:
-            at = ["--sizes", sizes_text.replace(" ", "")] if sizes else []
+        if any(v.witness for v in report.verdicts):
+            at = ["--sizes", sizes_text.replace(" ", "")] if sizes_text else []
             words = command_line("dsf", "compare", layer, "NAME", *at)
-            lines += ["", *wrap(f"The other differences: {words}", width())]
+            more = f"Each difference in full: {words}"
+            if not equal_only:
+                more += "; each map and obstruction: --sense contains"
+            lines += ["", *wrap(more, width())]
         click.echo("\n".join(lines))
     if not report.decided:
         raise Ended(UNDECIDED)

@@ -8,7 +8,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,6 @@ from .terminal import error_text
 
 if TYPE_CHECKING:
     from ..language.layer import Layer
-    from ..verdict import Verdict
 
 FORMAT = 1
 LONGEST_TIMEOUT = 1e7
@@ -162,29 +161,6 @@ def require_writable(path: Path, *, force: bool = False) -> None:
             pass
     except OSError as error:
         raise DsfError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def timed_out(
-    a: Layer,
-    b: Layer,
-    given: tuple[str, ...],
-    sizes: dict[str, int],
-    seconds: float,
-    sense: str = "equal",
-) -> Verdict:
-    """The verdict of a comparison whose time ran out."""
-    from ..deciding.decide import complete_sizes
-    from ..deciding.pairing import pair
-    from ..verdict import Verdict
-
-    both = pair(a, b, given)
-    return Verdict(
-        replace(both.question, sense=sense),
-        "undecided",
-        f"stopped after {seconds:g} s",
-        complete_sizes([both.a, both.b], sizes),
-        remains="more time (--timeout), or smaller sizes (--sizes)",
-    )
 
 
 def command_line(*words: str) -> str:

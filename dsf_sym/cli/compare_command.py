@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..deciding.limits import OutOfTime, timed_out, within
 from .common import (
     Ended,
     certificate_option,
@@ -18,10 +19,8 @@ from .common import (
     read_sizes,
     require_writable,
     sizes_option,
-    timed_out,
     timeout_option,
 )
-from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
@@ -43,6 +42,18 @@ if TYPE_CHECKING:
     show_default=True,
     help="contains: is every B an A, for some weights and a map of tokens?",
 )
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="STATE=EXPR",
+    help="A step map to check: a state of one layer over the states of the other; one for each.",
+)
+@click.option(
+    "--through",
+    metavar="C",
+    help="Map both layers onto this third one, which proves them equal.",
+)
 @sizes_option
 @certificate_option
 @timeout_option
@@ -52,6 +63,8 @@ def command(
     b: str,
     given: tuple[str, ...],
     sense: str,
+    maps: tuple[str, ...],
+    through: str | None,
     sizes_text: str,
     certificate: Path | None,
     timeout: float | None,
@@ -71,7 +84,12 @@ def command(
         raise click.UsageError(
             "--given is for --sense equal: containment finds the ties of A's signals itself"
         )
+    if sense == "contains" and (maps or through):
+        raise click.UsageError("--map and --through are for --sense equal")
+    if maps and through:
+        raise click.UsageError("--map gives the map that --through searches for: leave one out")
     left, right = find_layer(a), find_layer(b)
+    third = None if through is None else find_layer(through)
     from ..certificates.certificate import write
     from ..deciding.contain import contains
     from ..deciding.decide import compare
@@ -79,13 +97,15 @@ def command(
     def decide() -> Verdict:
         if sense == "contains":
             return contains(left, right, sizes=sizes)
-        return compare(left, right, given=given, sizes=sizes)
+        return compare(left, right, given=given, sizes=sizes, maps=maps, through=third)
 
     with Progress(f"comparing {left.name} with {right.name}"):
         try:
             verdict = within(timeout, decide)
         except OutOfTime:
-            verdict = timed_out(left, right, given, sizes, timeout or 0.0, sense)
+            verdict = timed_out(
+                left, right, seconds=timeout or 0.0, given=given, sizes=sizes, sense=sense
+            )
     written = None
     if certificate is not None and verdict.certificate is not None:
         write(verdict.certificate, certificate)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..deciding.limits import OutOfTime, timed_out, within
 from .common import (
     Ended,
     emit_json,
@@ -14,10 +15,8 @@ from .common import (
     json_option,
     read_sizes,
     sizes_option,
-    timed_out,
     timeout_option,
 )
-from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
@@ -57,18 +56,12 @@ def command(
         try:
             found = within(timeout, lambda: explain(left, right, given=given, sizes=sizes))
         except OutOfTime:
-            verdict = timed_out(left, right, given, sizes, timeout or 0.0)
+            verdict = timed_out(left, right, seconds=timeout or 0.0, given=given, sizes=sizes)
             found = Explanation(verdict, None, None, ())
     if as_json:
-        from ..rendering.render import render_difference
-        from ..schema import verdict_data
+        from ..schema import explanation_data
 
-        terms = None
-        if found.terms is not None:
-            terms = {str(lag): render_difference(x, style="text") for lag, x in found.terms.items()}
-        ties = [list(ties) for ties in found.removed_by]
-        data = {**verdict_data(found.verdict), "difference": terms, "removed_by": ties}
-        emit_json("explain", data)
+        emit_json("explain", explanation_data(found))
     else:
         click.echo("\n".join(_lines(found)))
     if found.verdict.status == "undecided":
@@ -76,34 +69,11 @@ def command(
 
 
 def _lines(found: Explanation) -> list[str]:
-    from ..rendering.report import by_terms, fields, plural, verdict_text, wrap
+    from ..rendering.relations import difference_lines, difference_title
+    from ..rendering.report import verdict_text, wrap
 
     lines = [verdict_text(found.verdict, width(), painter())]
     if found.length is None:
         return lines
-    question = found.verdict.question
-    last = f"y_{found.length - 1}"
-    head = f"The first difference is after {plural(found.length, 'token')}: {last} of {question.a}"
-    lines += [
-        "",
-        *wrap(f"{head} minus {last} of {question.b}, by the lag of its oldest token:", width()),
-    ]
-    if found.terms is None:
-        lines += ["  too long to print"]
-    else:
-        from ..rendering.render import render_difference
-
-        rows = [
-            (f"lag {lag}", by_terms(render_difference(x, style="text")))
-            for lag, x in found.terms.items()
-        ]
-        lines += ["", *fields(rows, width())]
-    if found.removed_by:
-        several = " any one line of" if len(found.removed_by) > 1 else ""
-        lines += ["", f"Proved equal under{several}:", ""]
-        lines += [
-            x for ties in found.removed_by for x in wrap("; ".join(ties), width(), first="  ")
-        ]
-    else:
-        lines += ["", *wrap("No simple tie was found that removes the difference.", width())]
-    return lines
+    title = wrap(difference_title(found), width())
+    return [*lines, "", *title, "", *difference_lines(found, width())]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..deciding.limits import OutOfTime, within
 from .common import (
     Ended,
     certificate_option,
@@ -18,7 +19,6 @@ from .common import (
     sizes_option,
     timeout_option,
 )
-from .limits import OutOfTime, within
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..deciding.limits import OutOfTime, within
 from ..errors import DsfError, Rejected
 from .common import Ended, emit_json, find_layer, json_option, timeout_option
-from .limits import OutOfTime, within
 from .terminal import Progress, error_text, painter, width
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _text(result: Result) -> str:
         ("given", "\n".join(map(str, result.claim["given"]))),
         ("ties", "\n".join(map(str, result.claim["bridges"]))),
         ("domains", "\n".join(map(str, result.claim["domains"]))),
+        ("where", "\n".join(map(str, result.claim.get("where", ())))),
         ("kind", result.kind),
         ("layers", _definitions(result) if result.status == "accepted" else ""),
     ]

@@ -20,10 +20,9 @@ def command(layer: str, latex: bool, as_json: bool) -> None:
     """Show a layer: signals, state-space form, structure, costs and reference."""
     found = find_layer(layer)
     if latex:
-        from ..derivation.derive import derive
-        from ..rendering.sheet import latex_form
+        from ..rendering.sheet import latex_of
 
-        text = latex_form(derive(found))
+        text = latex_of(found)
         if as_json:
             emit_json("show", {"layer": found.name, "latex": text})
         else:

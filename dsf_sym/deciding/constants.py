@@ -49,15 +49,14 @@ def basis_over_constants(
         return None
     rng, universe = random.Random(seed), Universe()
     branches = [Branch(automaton, universe, letter) for letter in automaton.letters()]
-    constants = [
-        v
-        for v in sorted({v for b in branches for v in b.variables})
-        if universe.variables[v].constant
-    ]
+    used = {v for b in branches for v in b.variables}
+    constants = [v for v in universe.below(used) if universe.variables[v].constant]
     if any(universe.variables[v].square is not None for v in constants):
         return None
-    field = _Field([universe.name(v) for v in constants])
-    known = dict(zip(constants, field.field.gens, strict=True))
+    finest = [v for v in constants if universe.variables[v].equals is None]
+    field = _Field([universe.name(v) for v in finest])
+    known = dict(zip(finest, field.field.gens, strict=True))
+    _settle(universe, constants, known, field)
     rows: dict[int, dict[int, Any]] = {}
     weights = {
         name: array.map(lambda x: _value(x, known, field))
@@ -84,9 +83,17 @@ def _random_action(
 ) -> Action:
     branch = rng.choice(branches)
     values = dict(known)
-    for v in branch.universe.below(branch.variables):
-        if v not in values:
+    order = branch.universe.below(branch.variables)
+    for v in reversed(order):
+        own = branch.universe.variables[v]
+        if v not in values and own.kind == "sin" and own.square is not None:
+            (cosine,) = own.square.variables()
+            t = Fraction(rng.randint(1, 50))
+            values[cosine] = field.number((1 - t * t) / (1 + t * t))
+            values[v] = field.number(2 * t / (1 + t * t))
+        elif v not in values:
             values[v] = field.number(Fraction(rng.randint(1, 50)))
+    _settle(branch.universe, order, values, field)
 
     def point(array: Sparse) -> Sparse:
         return array.map(lambda x: _value(x, values, field))
@@ -95,6 +102,14 @@ def _random_action(
     functions = {node: point(a) for node, a in branch.functions.items()}
     algebra = SparseAlgebra(field, branch.automaton.sizes)
     return Action(branch.automaton, algebra, inputs, functions)
+
+
+def _settle(universe: Universe, order: list[int], values: dict[int, Any], field: _Field) -> None:
+    """Values of the variables that are parts of finer ones, in place."""
+    for v in reversed(order):
+        equals = universe.variables[v].equals
+        if equals is not None:
+            values[v] = _value(Frac(equals), values, field)
 
 
 def _value(x: Frac, values: dict[int, Any], field: _Field) -> Any:

@@ -3,16 +3,18 @@
 First an intertwiner, which proves all sizes at once; then, at concrete sizes, the closed subspace
 of the joint automaton: agreement up to length n + n' + 1 decides all lengths. A "yes" carries a
 basis that the checker verifies exactly, a "no" a shortest exact sequence; all else is undecided.
+Layers that are not affine in their states have no such bound: a step map proves them equal, a
+sequence of tokens different.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
+from ..arithmetic.reconstruct import rational_rows
 from ..arithmetic.universe import PRIME
 from ..automata.automaton import Automaton
 from ..automata.closure import closure, first_difference
@@ -20,18 +22,23 @@ from ..automata.product import Frame, first_ratio_difference, product_closure
 from ..certificates.certificate import header, where
 from ..certificates.checkers import recheck
 from ..derivation.affine import affine_layer
-from ..errors import Rejected, SizeError
+from ..errors import NotAffine, Rejected, SizeError
 from ..language.evaluate import Sizes
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer
-from ..verdict import Verdict
+from ..language.tensor import Tensor
+from ..verdict import Verdict, Witness
 from .constants import basis_over_constants
 from .intertwine import find_intertwiner
+from .kernels import compare_kernels
 from .pairing import Pair, Ties, pair
-from .witness import find_witness
+from .step_maps import find_certificate, map_text
+from .witness import find_witness, require_values
 
 DEFAULT_SIZE = 2
 LONGEST_LOOK = 32
-LARGEST = 1 << 30
+# Random sequences tried where no bound on the length is known.
+SHORT, LONGEST_TRIED, ATTEMPTS = 3, 8, 12
 
 
 def compare(
@@ -41,22 +48,64 @@ def compare(
     given: Ties = (),
     sizes: Sizes | None = None,
     seed: int = 0,
+    maps: Sequence[str] = (),
+    through: Layer | None = None,
 ) -> Verdict:
     """Whether `a` and `b` have the same output for all tokens, weights and lengths.
 
     given: ties on signals, see `pair`. sizes: values of the size names, 2 where not given; a proof
-    for all sizes is tried first. Raises NotAffine, ShapeError, UnknownName, SizeError.
+    for all sizes is tried first. maps: the step map "STATE = EXPRESSION", one text for each state
+    of one layer over the states of the other, its constants and its last token; only this proof is
+    then tried. through: a third layer, onto which a step map is searched for from each. Raises
+    ShapeError, UnknownName, SizeError, and DomainError for a layer that has no value.
     """
     began = time.perf_counter()
     both = pair(a, b, given)
-    for layer in (both.a, both.b):
-        affine_layer(layer)
     at = complete_sizes([both.a, both.b], sizes)
-    automaton = Automaton((both.a, both.b), at)
-    if where(both.a, both.b):
-        first_ratio_difference(automaton, min(Frame(automaton).width, LONGEST_LOOK), seed=seed)
-    verdict = _for_all_sizes(both) or _at_sizes(both, automaton, seed)
+    verdict = decide(both, at, seed=seed, maps=maps, through=through)
     return replace(verdict, seconds=time.perf_counter() - began)
+
+
+def decide(
+    both: Pair,
+    sizes: Sizes,
+    *,
+    seed: int = 0,
+    maps: Sequence[str] = (),
+    through: Layer | None = None,
+    history: Mapping[str, Tensor] | None = None,
+) -> Verdict:
+    """The verdict on two layers over common signals; see `compare`.
+
+    history: signals of the last token as expressions in the current one, a condition under which
+    alone the layers are compared; the only proof is then a step map.
+    """
+    automaton = Automaton((both.a, both.b), sizes)
+    if any(isinstance(layer, KernelLayer) for layer in automaton.layers) and not maps:
+        require_values(automaton, SHORT, seed=seed)
+        return compare_kernels(both, automaton, seed, identical=compare)
+    affine = _is_affine(both.a) and _is_affine(both.b)
+    if affine and where(both.a, both.b):
+        first_ratio_difference(automaton, min(Frame(automaton).width, LONGEST_LOOK), seed=seed)
+    if not affine:
+        require_values(automaton, LONGEST_TRIED, seed=seed)
+    if maps or through is not None or history:
+        found = _by_step_map(both, sizes, seed, maps, through, history or {})
+        return found or _no_map(both, sizes)
+    if not affine:
+        return _for_all_sizes(both) or _without_a_bound(both, automaton, seed)
+    verdict = _for_all_sizes(both) or _at_sizes(both, automaton, seed)
+    if verdict.status == "undecided":
+        return _by_step_map(both, sizes, seed) or verdict
+    return verdict
+
+
+def _is_affine(layer: Layer) -> bool:
+    try:
+        affine_layer(layer)
+    except NotAffine:
+        return False
+    return True
 
 
 def complete_sizes(layers: list[Layer], sizes: Sizes | None) -> Sizes:
@@ -85,9 +134,50 @@ def _for_all_sizes(both: Pair) -> Verdict | None:
 
 
 def _positive(both: Pair, proof: str, sizes: Sizes | None, data: dict[str, Any]) -> Verdict:
-    conditions = (*both.question.bridges, *where(both.a, both.b))
+    conditions = (*both.question.bridges, *data["claim"]["where"])
     status = "conditional" if conditions else "proved"
     return Verdict(both.question, status, proof, sizes, certificate=data, conditions=conditions)
+
+
+def _by_step_map(
+    both: Pair,
+    at: Sizes,
+    seed: int,
+    maps: Sequence[str] = (),
+    through: Layer | None = None,
+    history: Mapping[str, Tensor] | None = None,
+) -> Verdict | None:
+    data = find_certificate(
+        both, at, maps=maps, through=through, history=history or {}, seed=seed
+    )
+    if data is None:
+        return None
+    proof = f"{map_text(data)} commutes with both steps"
+    return _positive(both, proof, data.get("sizes"), data)
+
+
+def _no_map(both: Pair, at: Sizes) -> Verdict:
+    remains = "a map T of the states with f'(T(x), s) = T(f(x, s)) and r'(T(x), s) = r(x, s)"
+    return Verdict(both.question, "undecided", "the step map is not one", at, remains=remains)
+
+
+def _without_a_bound(both: Pair, automaton: Automaton, seed: int) -> Verdict:
+    """A short witness, else a step map, else a longer witness, else undecided."""
+    for lengths in (range(1, SHORT + 1), range(SHORT + 1, LONGEST_TRIED + 1)):
+        for length in lengths:
+            found = find_witness(automaton, length, seed=seed, attempts=ATTEMPTS)
+            if found is not None:
+                return _refuted(both, automaton, found, "a sequence of")
+        proved = _by_step_map(both, automaton.sizes, seed) if lengths.start == 1 else None
+        if proved is not None:
+            return proved
+    return Verdict(
+        both.question,
+        "undecided",
+        f"no difference on random sequences of up to {LONGEST_TRIED} tokens",
+        automaton.sizes,
+        remains="a step map between the states (--map), or a sequence on which the outputs differ",
+    )
 
 
 def _at_sizes(both: Pair, automaton: Automaton, seed: int) -> Verdict:
@@ -133,26 +223,6 @@ def _bases(
             yield basis
 
 
-def rational_rows(rows: list[dict[int, int]]) -> list[dict[str, str]] | None:
-    """Rows modulo PRIME as rows of small fractions, or None when an entry is not one."""
-    out = []
-    for row in rows:
-        entries = {str(i): rational_from(x) for i, x in row.items()}
-        if any(x is None for x in entries.values()):
-            return None
-        out.append({i: str(x) for i, x in entries.items()})
-    return out
-
-
-def rational_from(x: int) -> Fraction | None:
-    """The fraction of small height that is `x` modulo PRIME, by the Euclidean algorithm."""
-    r0, r1, t0, t1 = PRIME, x, 0, 1
-    while r1 >= LARGEST:
-        q = r0 // r1
-        r0, r1, t0, t1 = r1, r0 - q * r1, t1, t0 - q * t1
-    return Fraction(r1, t1) if 0 < abs(t1) < LARGEST else None
-
-
 def _negative(both: Pair, automaton: Automaton, length: int | None, seed: int) -> Verdict:
     found = None if length is None else find_witness(automaton, length, seed=seed)
     if found is None:
@@ -163,6 +233,10 @@ def _negative(both: Pair, automaton: Automaton, length: int | None, seed: int) -
             automaton.sizes,
             remains=f"a sequence of {length} tokens on which rigorous balls separate the outputs",
         )
+    return _refuted(both, automaton, found, "a shortest sequence,")
+
+
+def _refuted(both: Pair, automaton: Automaton, found: tuple[Witness, int], said: str) -> Verdict:
     witness, bits = found
     data = header("difference", both.question, both.a, both.b)
     data |= {
@@ -176,8 +250,8 @@ def _negative(both: Pair, automaton: Automaton, length: int | None, seed: int) -
     return Verdict(
         both.question,
         "refuted",
-        f"a shortest sequence, {witness.length} token{'s' * (witness.length > 1)}, "
-        "on which the outputs differ",
+        f"{said} {witness.length} token{'s' * (witness.length > 1)}"
+        f"{',' * said.endswith(',')} on which the outputs differ",
         automaton.sizes,
         certificate=data,
         witness=witness,

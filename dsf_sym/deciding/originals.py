@@ -14,7 +14,16 @@ from ..language.tensor import Input, walk
 from ..language.ties import parse_tie
 from .pairing import Pair, pair, read_tie
 
-SENSE = {"obstruction": "contains", "minimality": "minimal state"}
+EQUALITY = (
+    "intertwiner",
+    "closed subspace",
+    "closed subspace of the product",
+    "step map",
+    "kernel",
+)
+"""The kinds of certificate that prove two layers equal, under what the claim says."""
+
+SENSE = {"obstruction": "contains", "minimality": "minimal state", "kernel rank": "kernel rank"}
 
 
 def catalogued(data: Mapping[str, Any]) -> dict[str, Layer]:
@@ -67,7 +76,8 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
         except DsfError as error:
             raise Rejected(f"the ties of the claim do not fit its layers: {error}") from None
         question = both.question
-        positive = claim["sense"] == "contains" and kind != "difference"
+        # Where a claim has conditions, as a history is one, the smaller layer is restricted.
+        positive = claim["sense"] == "contains" and kind in EQUALITY and not claim.get("where")
         if positive and _are_maps(both, own[0], own[1], claim):
             question = replace(question, sense="contains")
         for what, said, true in (

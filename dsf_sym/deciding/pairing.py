@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..derivation.attention import separated
 from ..errors import DomainError, LanguageError, ShapeError, UnknownName
 from ..language.domains import Domain
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer, Signal, nearest
 from ..language.spec import rename_sizes
 from ..language.tensor import shape_text
@@ -40,6 +42,8 @@ def pair(a: Layer, b: Layer, given: Ties = ()) -> Pair:
     left, right = a, b
     ties = list(given.items()) if isinstance(given, Mapping) else [read_tie(t) for t in given]
     left, right, shown = _apply(left, right, ties)
+    # A tie can leave a kernel that separates: e^{q·k} at q = 0.
+    left, right = (separated(x) if isinstance(x, KernelLayer) else x for x in (left, right))
     right, renamed = _same_sizes(left, right, b.name)
     if left.output.dims != right.output.dims:
         raise ShapeError(
@@ -163,7 +167,7 @@ def _apart(layer: Layer, s: Signal, owner: str, taken: set[str]) -> tuple[Layer,
     """The layer with a signal under another name: its shape or kind fits no signal of that name."""
     if s.name in layer.start.values():
         raise ShapeError(f"{owner}: the start {s.name} does not fit the other layer's {s}")
-    name = f"{s.name}_{owner}"
+    name = re.sub(r"\W+", "_", f"{s.name}_{owner}").rstrip("_")
     while name in taken:
         name += "_"
     new = replace(s, name=name)
@@ -183,7 +187,7 @@ def _meet(a: Layer, b: Layer) -> tuple[Layer, Layer, tuple[str, ...]]:
         if s.kind == "state" or s.name not in own or own[s.name].domain == s.domain:
             continue
         both: Domain = own[s.name].domain.meet(s.domain)
-        if both.interval.is_empty():
+        if both.is_empty():
             raise DomainError(
                 f"{a.name} and {b.name} share no value of {s.name}: {own[s.name].domain} and "
                 f"{s.domain} do not meet, so every comparison would hold vacuously"

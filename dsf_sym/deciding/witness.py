@@ -5,33 +5,40 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..automata.run import Values, count, outputs_on
-from ..errors import DsfError
+from ..errors import DomainError, DsfError
 from ..language.domains import Domain
 from ..verdict import Witness
 
 if TYPE_CHECKING:
     from ..automata.automaton import Automaton
-    from ..language.layer import Signal
+    from ..language.layer import Layer, Signal
 
 ATTEMPTS = 60
 MOST_ATTEMPTS = 4000
 BITS = (64, 256)
+VALUES_TRIED = 100
 _SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-2", "1/3", "3", "-3", "1/4", "-1/2")]
 
 
-def find_witness(automaton: Automaton, length: int, *, seed: int = 0) -> tuple[Witness, int] | None:
+def find_witness(
+    automaton: Automaton, length: int, *, seed: int = 0, attempts: int | None = None
+) -> tuple[Witness, int] | None:
     """A witness of the given length and the bits it needs, or None when no try confirms one.
 
     The layers' definitions are run on random simple tokens inside the domains; then every entry is
-    replaced by a simpler one as long as the outputs still differ.
+    replaced by a simpler one as long as the outputs still differ. attempts: by default more for
+    layers with many letters, which are known for layers affine in their states only.
     """
     rng = random.Random(seed)
-    # One word of letters among many may be the only one that shows the difference.
-    attempts = min(ATTEMPTS * len(automaton.letters()) ** length, MOST_ATTEMPTS)
-    for attempt in range(max(attempts, ATTEMPTS)):
+    if attempts is None:
+        # One word of letters among many may be the only one that shows the difference.
+        attempts = min(ATTEMPTS * len(automaton.letters()) ** length, MOST_ATTEMPTS)
+        attempts = max(attempts, ATTEMPTS)
+    for attempt in range(attempts):
         spread = 4 + attempt % ATTEMPTS
         tokens = [random_values(automaton, "token", rng, spread) for _ in range(length)]
         constants = random_values(automaton, "constant", rng, spread)
@@ -40,6 +47,31 @@ def find_witness(automaton: Automaton, length: int, *, seed: int = 0) -> tuple[W
                 _simplify(automaton, tokens, constants, bits)
                 return _witness(automaton, tokens, constants, bits), bits
     return None
+
+
+def require_values(automaton: Automaton, longest: int, *, seed: int = 0) -> None:
+    """Raise DomainError where a layer has no value on any of some random sequences of a length."""
+    rng = random.Random(seed)
+    for layer in automaton.layers:
+        last = longest if layer.open_denominators else 0
+        for length in range(1, last + 1):
+            if not any(_has_value(automaton, layer, length, rng) for _ in range(VALUES_TRIED)):
+                raise DomainError(
+                    f"{layer.name} has no value after {length} token{'s' * (length > 1)}, on any "
+                    f"of {VALUES_TRIED} random sequences: a denominator is zero, so that it equals "
+                    "nothing"
+                )
+
+
+def _has_value(automaton: Automaton, layer: Layer, length: int, rng: random.Random) -> bool:
+    tokens = [random_values(automaton, "token", rng, 9) for _ in range(length)]
+    constants = random_values(automaton, "constant", rng, 9)
+    try:
+        ((*_, y),), scalars = outputs_on([layer], tokens, constants, automaton.sizes, BITS[0])
+    except (ZeroDivisionError, DsfError):
+        return False
+    # What is no number does not differ from itself and one.
+    return all(scalars.differ(x, x + scalars.number(Fraction(1))) for x in y)
 
 
 def random_values(automaton: Automaton, kind: str, rng: random.Random, spread: int) -> Values:
@@ -53,6 +85,14 @@ def random_values(automaton: Automaton, kind: str, rng: random.Random, spread: i
 
 def _point(s: Signal, automaton: Automaton, rng: random.Random, spread: int) -> Iterator[Fraction]:
     n = count(s, automaton.sizes)
+    points = s.domain.points(n)
+    if points is not None:
+        yield from rng.choice(list(islice(points, MOST_ATTEMPTS)))
+        return
+    if automaton.jumps and Fraction(0) in s.domain and not s.domain.unit and rng.random() < 0.5:
+        # A unit step jumps where its argument is zero: at zeros and at equal entries.
+        yield from (rng.choice((_inside(s.domain, rng, spread), Fraction(0))) for _ in range(n))
+        return
     if s.domain.unit:
         yield from _on_sphere(s.domain, n, rng, spread)
         return
@@ -66,7 +106,7 @@ def _on_sphere(domain: Domain, n: int, rng: random.Random, spread: int) -> list[
     for _ in range(100):
         point = _sphere([Fraction(rng.randint(-spread, spread), 2) for _ in range(n - 1)], rng)
         for signs in (point, [abs(x) for x in point], [-abs(x) for x in point]):
-            if all(x in domain.interval for x in signs):
+            if all(x in domain for x in signs):
                 return signs
     return point
 
@@ -113,7 +153,7 @@ def _simplify(automaton: Automaton, tokens: list[Values], constants: Values, bit
                 for simple in _SIMPLE:
                     if simple == old:
                         break
-                    if simple in s.domain.interval:
+                    if simple in s.domain:
                         entries[i] = simple
                         if _differ(automaton, tokens, constants, bits):
                             break
@@ -131,7 +171,7 @@ def _simplify_unit(
     old = list(entries)
     for i in range(len(old)):
         entries[:] = [Fraction(int(i == j)) for j in range(len(old))]
-        inside = all(x in domain.interval for x in entries)
+        inside = all(x in domain for x in entries)
         if inside and _differ(automaton, tokens, constants, bits):
             return
     entries[:] = old

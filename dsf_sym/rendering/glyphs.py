@@ -69,6 +69,7 @@ class Latex:
     def call(self, name: str, inner: str) -> str:
         """A named function of a formula."""
         known = {"log": r"\log", "tanh": r"\tanh", "sigmoid": r"\sigma", "exp": r"\exp"}
+        known |= {"cos": r"\cos", "sin": r"\sin"}
         known |= {"exp⊙": r"\exp_{\odot}", "log⊙": r"\log_{\odot}"}
         known |= {
             "sqrt⊙": r"\operatorname{sqrt}_{\odot}",

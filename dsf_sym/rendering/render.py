@@ -54,9 +54,15 @@ def render_operator(form: Form, rows: int, style: Style = "latex", time: bool = 
     return _Printer(style, time).whole(recognise(form, rows))
 
 
-def render_form(form: Form, style: Style = "latex", time: bool = True) -> str:
-    """A form as a scalar, a column, or a matrix, as it stands in an update rule or a readout."""
-    return _Printer(style, time).whole(recognise(form, len(natural(form.dims)[0])))
+def render_form(
+    form: Form, style: Style = "latex", time: bool = True, *, entrywise: bool = False
+) -> str:
+    """A form as a scalar, a column, or a matrix, as it stands in an update rule or a readout.
+
+    entrywise: functions and the number 1 are understood to be those of every entry.
+    """
+    node = recognise(form, len(natural(form.dims)[0]), entrywise=entrywise)
+    return _Printer(style, time).show(node, entrywise)[0]
 
 
 def render_difference(form: Form, style: Style = "latex") -> str:

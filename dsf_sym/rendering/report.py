@@ -10,12 +10,12 @@ from typing import Any
 from ..verdict import Question, Verdict
 
 WIDTH = 80
-NAMES = 20
 HARD = "\N{NO-BREAK SPACE}"
 SENSES = {
     "equal": "the same output for all tokens, weights and lengths",
     "contains": "for all weights of the second layer there are weights of the first, and a map "
     "from each token to the first's, with the same output for all lengths",
+    "kernel rank": "how many features φ(q), ψ(k) a kernel κ(q, k) = φ(q)·ψ(k) needs at least",
     "minimal state": "the fewest numbers that a state with the same output can have",
 }
 Paint = Callable[[str, str], str]
@@ -196,40 +196,6 @@ def _exact(entry: str) -> str:
 
 def _cells(values: Mapping[str, Nested]) -> list[str]:
     return [f"{name}={value_text(value)}" for name, value in values.items()]
-
-
-def summary(verdict: Verdict) -> str:
-    """What `dsf check` says of one layer beside its status: sizes and ties, or the length."""
-    question = verdict.question
-    ties = [*question.given, *question.bridges]
-    where = f" for {'; '.join(question.domains)}" if question.domains else ""
-    if verdict.status == "undecided":
-        return (
-            f"{verdict.proof}; it remains: {verdict.remains}" if verdict.remains else verdict.proof
-        )
-    if verdict.witness is not None:
-        out = f"differs after {plural(verdict.witness.length, 'token')}"
-        return f"{out}{where}{', even if ' if ties else ''}{'; '.join(ties)}"
-    out = "for all sizes" if verdict.sizes is None else f"at {verdict.scope}"
-    return f"{out}{where}{', if ' if ties else ''}{'; '.join(ties)}"
-
-
-def table(verdicts: Sequence[Verdict], width: int = WIDTH, paint: Paint = plain) -> list[str]:
-    """One line for each verdict: status, the other layer, summary."""
-    status = max((len(v.status) for v in verdicts), default=0)
-    name = min(NAMES, max((len(v.question.b) for v in verdicts), default=0))
-    out = []
-    for verdict in verdicts:
-        first = f"  {verdict.status:<{status}}  {verdict.question.b:<{name}}  "
-        if len(first) > width - NAMES:
-            label = f"  {verdict.status:<{status}}  "
-            lines = wrap(verdict.question.b, width, first=label)
-            lines += wrap(summary(verdict), width, first=" " * len(label))
-        else:
-            lines = wrap(summary(verdict), width, first=first)
-        lines[0] = lines[0].replace(verdict.status, paint(verdict.status, verdict.status), 1)
-        out += lines
-    return out
 
 
 # --- notebooks ------------------------------------------------------------------------------------

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..language.tensor import shape_text
+from ..errors import NotAffine
+from ..language.kernel import KernelLayer
+from ..language.tensor import shape_text, text
 from .report import WIDTH, by_terms, fields, wrap
 
 if TYPE_CHECKING:
+    from ..derivation.costs import Costs
     from ..derivation.derive import StateSpace
     from ..language.layer import Layer
     from .render import Style
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 class Sheet:
     """A layer with its form, as rows of symbol and text, its structure and its costs as text.
 
-    form: such as ("Λ_i", "α_i I"); notes: what the derivation had to say.
+    form: such as ("Λ_i", "α_i I"); names: what stands in it for long parts, entry by entry; notes:
+    what the derivation had to say.
     """
 
     layer: Layer
@@ -31,12 +35,14 @@ class Sheet:
     structure: str
     properties: str
     costs: dict[str, Any]
+    names: tuple[tuple[str, str], ...] = ()
 
     def lines(self, width: int = WIDTH) -> list[str]:
         """Form, structure and costs."""
         rows = [
             ("form", self.equations),
             *((symbol, by_terms(shown)) for symbol, shown in self.form),
+            *((f"with {name}", by_terms(f"= {shown}")) for name, shown in self.names),
             ("where", self.input),
             ("note", "\n".join(self.notes)),
             ("structure", self.structure),
@@ -51,9 +57,16 @@ def sheet(layer: Layer) -> Sheet:
     from ..derivation.costs import costs
     from ..derivation.derive import derive
     from ..derivation.structure import structure
+    from .naming import named
 
-    space = derive(layer)
-    found, cost = structure(space), costs(layer)
+    if isinstance(layer, KernelLayer):
+        return _sheet_of_sum(layer)
+    try:
+        space, read = derive(layer), ""
+    except NotAffine:
+        # The step may be affine all the same; raises again where it is not.
+        space, read = derive(_step_alone(layer)), text(layer.output)
+    found, cost, short = structure(space), costs(layer), named(space)
     properties = [
         name if getattr(found, key).holds else f"not {name}"
         for key, name in (
@@ -70,19 +83,50 @@ def sheet(layer: Layer) -> Sheet:
     others = f" (it could be {' or '.join(space.alternatives)})" if space.alternatives else ""
     return Sheet(
         layer,
-        _equations(space),
+        _equations(space).split(", y_i")[0] + f", y_i = {read}" if read else _equations(space),
         f"state h = {state}; input {u}{others}",
-        tuple(form_rows(space, "text")),
+        tuple(row for row in form_rows(short.space, "text") if not read or row[0][0] in "ΛBb"),
         space.notes,
-        str(found),
+        str(found.rewritten(short.space) if short.values else found),
         ", ".join(properties),
-        {
-            "state": str(cost.state),
-            "state_bytes": str(cost.state_bytes),
-            "flops_per_token": str(cost.flops),
-            "functions": {name: str(count) for name, count in cost.functions.items()},
-            "parameters": str(cost.parameters),
-        },
+        _cost_data(cost),
+        tuple(short.rows("text")),
+    )
+
+
+def _step_alone(layer: Layer) -> Layer:
+    """The layer with its first state for an output."""
+    return replace(layer, output=next(iter(layer.step.values())), matrices=())
+
+
+def _cost_data(cost: Costs) -> dict[str, Any]:
+    return {
+        "state": str(cost.state),
+        "state_bytes": str(cost.state_bytes),
+        "flops_per_token": str(cost.flops),
+        "functions": {name: str(count) for name, count in cost.functions.items()},
+        "parameters": str(cost.parameters),
+    }
+
+
+def _sheet_of_sum(layer: KernelLayer) -> Sheet:
+    """A sum over the past: its kernel, what it keeps, and how many features the kernel needs."""
+    from ..deciding.separability import separability
+    from ..derivation.costs import costs
+    from ..index.kernels import kernel_form
+    from .render import render_form
+
+    weighed = "Σ_{j≤i} κ(i, j) v_j"
+    kept = ", ".join(f"{name} = {text(x)}" for name, x in layer.step.items())
+    return Sheet(
+        layer,
+        f"y_i = {weighed}" + " / Σ_{j≤i} κ(i, j)" * layer.normalised,
+        f"every token j is kept as {kept}",
+        (("κ(i, j)", render_form(kernel_form(layer), "text")),),
+        (layer.obstacle,),
+        f"no finite state found; features φ(q)·ψ(k) of κ: {separability(layer)}",
+        "",
+        _cost_data(costs(layer)),
     )
 
 
@@ -113,7 +157,9 @@ def form_rows(space: StateSpace, style: Style) -> list[tuple[str, str]]:
         inside = ",".join(states)
         if not several or not inside:
             return f"{letter}_i"
-        return rf"{letter}_i^{{({inside})}}" if latex else f"{letter}_i[{inside}]"
+        bare = letter.removesuffix("'")
+        prime = r"\prime" if bare != letter else ""
+        return rf"{bare}_i^{{{prime}({inside})}}" if latex else f"{letter}_i[{inside}]"
 
     rows = []
     for s in space.states:
@@ -148,8 +194,28 @@ def form_rows(space: StateSpace, style: Style) -> list[tuple[str, str]]:
 
 
 def latex_form(space: StateSpace) -> str:
-    """Λ, B, C, D as one LaTeX formula."""
-    rows = [rf"{symbol} &= {shown}" for symbol, shown in form_rows(space, "latex")]
+    """Λ, B, C, D as one LaTeX formula, then what the names in it stand for, entry by entry."""
+    from .naming import named
+
+    short = named(space)
+    every = [*form_rows(short.space, "latex"), *short.rows("latex")]
+    rows = [rf"{symbol} &= {shown}" for symbol, shown in every]
+    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def latex_of(layer: Layer) -> str:
+    """What defines a layer as one LaTeX formula: Λ, B, C, D, or the kernel of a sum. NotAffine."""
+    from ..derivation.derive import derive
+
+    if not isinstance(layer, KernelLayer):
+        return latex_form(derive(layer))
+    from ..index.kernels import kernel_form
+    from .render import render_form
+
+    top, bottom = r"\sum_{j \le i} \kappa(i, j)\, v_j", r"\sum_{j \le i} \kappa(i, j)"
+    y = rf"\frac{{{top}}}{{{bottom}}}" if layer.normalised else top
+    kernel = render_form(kernel_form(layer), "latex")
+    rows = [rf"y_i &= {y}", rf"\kappa(i, j) &= {kernel}"]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
@@ -174,7 +240,8 @@ def title_lines(layer: Layer, reference: str, width: int = WIDTH) -> list[str]:
 
 def signal_rows(layer: Layer, width: int = WIDTH) -> list[str]:
     """A table of the signals with the paper's own names."""
-    kinds = {"state": "state", "token": "token", "constant": "weight"}
+    state = "cache" if isinstance(layer, KernelLayer) else "state"
+    kinds = {"state": state, "token": "token", "constant": "weight"}
     renamed = any(layer.names.get(s.name, s.name) != s.name for s in layer.signals)
     rows = [("signal", "in the paper", "kind", "shape", "domain")]
     for s in layer.signals:

@@ -1,13 +1,18 @@
-"""A limit on the time of one decision."""
+"""A limit on the time of one decision, and the verdict on what did not end within it."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import DsfError
+
+if TYPE_CHECKING:
+    from ..language.layer import Layer
+    from ..verdict import Verdict
+    from .pairing import Ties
 
 T = TypeVar("T")
 
@@ -42,3 +47,27 @@ def within(seconds: float | None, work: Callable[[], T]) -> T:
         running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def timed_out(
+    a: Layer,
+    b: Layer,
+    *,
+    seconds: float,
+    given: Ties = (),
+    sizes: dict[str, int] | None = None,
+    sense: str = "equal",
+) -> Verdict:
+    """The verdict of a comparison whose time ran out; the arguments are those of the comparison."""
+    from ..verdict import Question, Verdict
+    from .decide import complete_sizes
+    from .pairing import pair
+
+    both = pair(a, b, given) if sense == "equal" else None
+    return Verdict(
+        Question(a.name, b.name, sense=sense) if both is None else both.question,
+        "undecided",
+        f"stopped after {seconds:g} s",
+        complete_sizes([a, b] if both is None else [both.a, both.b], sizes),
+        remains="more time (--timeout), or smaller sizes (--sizes)",
+    )
