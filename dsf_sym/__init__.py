@@ -6,10 +6,26 @@ The verbs (`check`, `compare`, `derive`, `explain`, `minimal`, `recheck`, ...) l
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .language.declare import Const, Gate, Mat, Negative, Positive, Real, Scalar, State, Unit, Vec
+from .language.declare import (
+    Const,
+    Flag,
+    Gate,
+    Mat,
+    Negative,
+    Positive,
+    Real,
+    Scalar,
+    State,
+    Unit,
+    Vec,
+)
+from .language.heads import heads
+from .language.kernel import KernelLayer
 from .language.layer import Layer, layer
+from .language.pairs import Complex, polar
 from .language.tensor import (
     concat,
+    cos,
     diag,
     einsum,
     elu,
@@ -17,42 +33,61 @@ from .language.tensor import (
     eye,
     log,
     maximum,
+    minimum,
     ones,
     outer,
     relu,
     scale,
     sigmoid,
+    sin,
     softplus,
     sqrt,
     sum,
     tanh,
+    where,
 )
 
 if TYPE_CHECKING:
     from .certificates.checkers import recheck
     from .checking import check
+    from .claims import claim
     from .deciding.contain import contains
     from .deciding.decide import compare
     from .deciding.explain import explain
     from .deciding.minimal import minimal
+    from .deciding.separability import separability
+    from .derivation.attention import attention, features
     from .derivation.costs import costs
     from .derivation.derive import derive
     from .derivation.realize import realize
     from .derivation.structure import structure
+    from .discretisation.continuous import continuous
     from .language.loading import catalogue, find
+    from .objectives import GradientDescent, Implicit, Momentum, online
+    from .theory.conditions import conditions
 
 _VERBS = {
+    "GradientDescent": "objectives",
+    "Implicit": "objectives",
+    "Momentum": "objectives",
+    "attention": "derivation.attention",
     "catalogue": "language.loading",
     "check": "checking",
+    "claim": "claims",
+    "conditions": "theory.conditions",
     "compare": "deciding.decide",
     "contains": "deciding.contain",
+    "continuous": "discretisation.continuous",
     "costs": "derivation.costs",
     "derive": "derivation.derive",
     "explain": "deciding.explain",
+    "features": "derivation.attention",
     "find": "language.loading",
     "minimal": "deciding.minimal",
+    "online": "objectives",
     "realize": "derivation.realize",
     "recheck": "certificates.checkers",
+    "separability": "deciding.separability",
     "structure": "derivation.structure",
 }
 
@@ -64,10 +99,16 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "Complex",
     "Const",
+    "Flag",
     "Gate",
+    "GradientDescent",
+    "Implicit",
+    "KernelLayer",
     "Layer",
     "Mat",
+    "Momentum",
     "Negative",
     "Positive",
     "Real",
@@ -75,11 +116,16 @@ __all__ = [
     "State",
     "Unit",
     "Vec",
+    "attention",
     "catalogue",
     "check",
+    "claim",
     "compare",
     "concat",
+    "conditions",
     "contains",
+    "continuous",
+    "cos",
     "costs",
     "derive",
     "diag",
@@ -88,21 +134,29 @@ __all__ = [
     "exp",
     "explain",
     "eye",
+    "features",
     "find",
+    "heads",
     "layer",
     "log",
     "maximum",
     "minimal",
+    "minimum",
     "ones",
+    "online",
     "outer",
+    "polar",
     "realize",
     "recheck",
     "relu",
     "scale",
+    "separability",
     "sigmoid",
+    "sin",
     "softplus",
     "sqrt",
     "structure",
     "sum",
     "tanh",
+    "where",
 ]

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .arithmetic.reconstruct import rational_rows
 from .automata.automaton import Automaton
 from .automata.closure import closure
 from .certificates.certificate import header
 from .certificates.checkers import recheck
-from .deciding.decide import rational_rows
 from .language.layer import Layer
 from .verdict import Question
 

@@ -109,7 +109,9 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
     certificate = tmp_path / "c.json"
     asked = {
         "bench": ("symbolic", "--largest", "5", "--limit", "1"),
+        "claims": ("linear-attention-is-gradient-descent-on-the-correlation-of-key-and-value",),
         "compare": ("gla", "retnet", "--certificate", certificate),
+        "conditions": ("gated_deltanet", "deltanet"),
         "check": (MY_LAYER,),
         "doctor": (),
         "explain": ("gated_deltanet", "deltanet"),
@@ -118,13 +120,16 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
         "minimal": ("s6",),
         "new": ("fresh",),
         "recheck": (certificate, "nowhere.json"),
+        "relations": ("gla", "hgrn2", "deltanet", "multi_head_linear_attention"),
         "show": ("s6",),
+        "taylor": ("--radius", "2", "--tol", "0.01"),
         "verify": ("linear_attention",),
     }
     assert set(asked) == set(COMMANDS)
     for command, arguments in asked.items():
         _, answer = ask(command, *arguments)
         assert answer["command"] == command
+    ask("bench", "code", "--layer", "ssd", "--length", "16", "--length", "32", "--rounds", "1")
     ask("show", "s6", "--latex")
     ask("compare", "gal", "gla")
     ask("compare")

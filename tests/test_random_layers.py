@@ -6,9 +6,24 @@ from fractions import Fraction
 import pytest
 from affine_pairs import first_difference, inverse, random_affine, random_change, times
 
+from dsf_sym import Layer
 from dsf_sym.certificates.checkers import recheck
+from dsf_sym.deciding.contain import contains
 from dsf_sym.deciding.decide import compare
-from dsf_sym.language.domains import GATE, REAL
+from dsf_sym.language.domains import FLAG, GATE, POSITIVE, REAL
+from dsf_sym.language.layer import Signal
+from dsf_sym.language.tensor import (
+    Input,
+    cos,
+    exp,
+    lift,
+    log,
+    relu,
+    sigmoid,
+    sin,
+    sqrt,
+    step,
+)
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (4, 1)]
 
@@ -95,3 +110,52 @@ def test_the_helpers_of_these_tests():
     assert times(T, inverse(T)) == one == times(inverse(T), T)
     with pytest.raises(ZeroDivisionError):
         inverse(((1, 2), (2, 4)))
+
+
+# --- functions ------------------------------------------------------------------------------------
+
+# What the library holds to be equal at every number of a domain, and twins that are not.
+IDENTITIES = [
+    ("x", lambda x: cos(2 * x), lambda x: 1 - 2 * sin(x) * sin(x), lambda x: 1 - sin(x) * sin(x)),
+    ("x", lambda x: sin(x + 1), lambda x: sin(x) * cos(1) + cos(x) * sin(1), lambda x: sin(x)),
+    ("x", relu, lambda x: step(x) * x, lambda x: step(x)),
+    ("x", lambda x: step(3 * x), lambda x: step(x) * step(2 * x), lambda x: 1 - step(-x)),
+    ("x", abs, lambda x: relu(x) + relu(-x), lambda x: x),
+    ("x", lambda x: exp(relu(x)), lambda x: 1 + step(x) * (exp(x) - 1), exp),
+    ("p", lambda p: sqrt(p) * sqrt(p), lambda p: exp(log(p)), lambda p: p * p),
+    ("p", lambda p: sqrt(4 * p), lambda p: 2 * exp(log(p) / 2), lambda p: 4 * sqrt(p)),
+    ("p", lambda p: 1 / (1 + p), lambda p: sigmoid(-log(p)), lambda p: sigmoid(log(p))),
+    ("g", lambda g: sqrt(1 - g) * sqrt(1 - g), lambda g: 1 - g, lambda g: 1 - g * g),
+    ("f", lambda f: sqrt(f) + f * f, lambda f: step(f) + f, lambda f: step(f) + 1),
+    ("f", lambda f: cos(f) * (1 - f), lambda f: 1 - f, lambda f: 1 + f),
+]
+DOMAINS = {"x": REAL, "p": POSITIVE, "g": GATE, "f": FLAG}
+
+
+def with_functions(rng, name, signal, made):
+    """A layer of two states in which `made` stands at random places, a weight beside it."""
+    h, k, w, s = (Input(n) for n in ("h", "k", "w", signal))
+    value = [lift(made(s)), lift(1), w]
+    pick = [rng.choice(value) for _ in range(5)]
+    pick[rng.randrange(2)] = value[0]
+    step_of = {"h": pick[0] * h + s + pick[4], "k": pick[1] * k + pick[2] * h + s}
+    signals = (
+        *(Signal(n, (), REAL, "state") for n in ("h", "k")),
+        Signal(signal, (), DOMAINS[signal], "token"),
+        Signal("w", (), REAL, "constant"),
+    )
+    return Layer(name, signals, step_of, k + pick[3] * h)
+
+
+@pytest.mark.parametrize("at", range(len(IDENTITIES)))
+def test_functions_that_are_equal_make_equal_layers_and_twins_make_others(at):
+    signal, one, other, twin = IDENTITIES[at]
+    a, b, c = (
+        with_functions(random.Random(at), name, signal, made)
+        for name, made in (("a", one), ("b", other), ("c", twin))
+    )
+    assert compare(a, b, seed=at).status == "proved"
+    refuted = compare(a, c, seed=at)
+    assert refuted.status == "refuted" and "!=" in recheck(refuted.certificate)
+    # Each is the other, so no property can tell them apart.
+    assert "refuted" not in (contains(a, b).status, contains(b, a).status)

@@ -7,6 +7,7 @@ import pytest
 
 from dsf_sym import (
     Const,
+    Flag,
     Gate,
     Mat,
     Positive,
@@ -18,6 +19,7 @@ from dsf_sym import (
     relu,
     sqrt,
 )
+from dsf_sym.caching import require_proof
 from dsf_sym.certificates.certificate import header
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.deciding.contain import contains
@@ -27,7 +29,11 @@ from dsf_sym.deciding.originals import confirm
 from dsf_sym.derivation.affine import affine_layer
 from dsf_sym.errors import CertificateError, NotAffine, Rejected
 from dsf_sym.language.loading import catalogue
-from dsf_sym.verdict import Question
+from dsf_sym.language.spec import serialise
+from dsf_sym.language.tensor import lift, step
+from dsf_sym.theory import solving
+from dsf_sym.theory.conditions import conditions
+from dsf_sym.verdict import Question, Verdict
 
 CATALOGUE = catalogue()
 
@@ -302,3 +308,148 @@ def test_a_smallest_state_is_claimed_as_nothing_else():
     confirm(data, CATALOGUE)
     with pytest.raises(Rejected, match="sense"):
         confirm(claimed(data, sense="equal"), CATALOGUE)
+
+
+def test_equality_under_a_history_is_no_containment():
+    @layer(carried="u")
+    def before(h: State, u: Scalar, D: Positive):
+        h = h + D * u
+        return h, h
+
+    @layer(carried="u")
+    def after(h: State, u: Scalar, D: Positive):
+        h = h + u
+        return h, D * h
+
+    (branch,) = conditions(before, after, on=["D"]).branches
+    data, known = branch.verdict.certificate, {"before": before, "after": after}
+    assert data["claim"]["where"] == ["D before = D"]
+    confirm(data, known)
+    with pytest.raises(Rejected, match="sense"):
+        confirm(claimed(data, sense="contains"), known)
+
+
+def test_what_equality_needs_is_no_proof_of_equality():
+    a, b = CATALOGUE["gated_deltanet"], CATALOGUE["deltanet"]
+    (branch,) = conditions(a, b).branches
+    data = branch.necessary
+    verdict = Verdict(Question(a.name, b.name), "proved", "", data["sizes"], certificate=data)
+    with pytest.raises(Rejected, match="kind"):
+        require_proof(verdict, a, b, "equal")
+    with pytest.raises(Rejected, match="sense"):
+        confirm(claimed(data, sense="contains"), CATALOGUE)
+
+
+# --- numbers that are zero for some of their values, and cancel nothing ---------------------------
+
+
+def test_a_basis_is_not_divided_by_a_number_that_is_zero_or_one():
+    @layer(start={"h": "f"})
+    def set_to_one(h: State, f: Const[Flag], x: Scalar):
+        return f * h + 1 - f, x * h
+
+    @layer
+    def flagged(f: Const[Flag], x: Scalar):
+        return (x * f,)
+
+    assert compare(set_to_one, flagged).status == "refuted"
+    data = header("closed subspace", Question("set_to_one", "flagged"), set_to_one, flagged)
+    entry = {"num": [["1", {"f": 1}]], "den": [["1", {"f": 2}]]}
+    with pytest.raises(Rejected, match="finitely many values"):
+        recheck(data | {"sizes": {}, "basis": [{"0": "1", "1": entry}]})
+
+
+@layer
+def two_states(h: State, g: State, c: Scalar, e: Scalar, x: Scalar, z: Scalar, q: Scalar):
+    return h + (c + 1) * h + g + x, g + h + (e + 1) * g + z, q * (h + g)
+
+
+def joined(h, m, n, f, rest, c, e):
+    """Beside the two states one that a factor f joins to them; f and rest are not both there."""
+    return (
+        h + 2 * f * h + m + n,
+        m + f * h + (rest * c + 1) * m + n,
+        n + f * h + m + (rest * e + 1) * n,
+    )
+
+
+@layer
+def by_flag(
+    h: State, m: State, n: State, f: Const[Flag], c: Scalar, e: Scalar, x: Scalar, z: Scalar,
+    q: Scalar,
+):  # fmt: skip
+    h, new_m, new_n = joined(h, m, n, f, 1 - f, c, e)
+    return h, new_m + x, new_n + z, q * (m + n)
+
+
+@layer
+def by_root(
+    h: State, m: State, n: State, k: Scalar, c: Scalar, e: Scalar, x: Scalar, z: Scalar, q: Scalar
+):
+    root = sqrt(k * k)
+    h, new_m, new_n = joined(h, m, n, root - k, root + k, c, e)
+    return h, new_m + x, new_n + z, q * (m + n)
+
+
+@pytest.mark.parametrize(("a", "tie"), [(by_flag, "f = 0"), (by_root, "k = 1 / 2")])
+def test_a_rank_is_that_of_every_value_of_a_flag_and_a_root(a, tie):
+    assert compare(a, two_states, given=[f"{a.name}.{tie}"]).status == "proved"
+    assert contains(a, two_states).status != "refuted"
+
+
+# --- conditions -----------------------------------------------------------------------------------
+
+
+def test_more_ways_to_be_equal_than_are_followed_are_not_none(monkeypatch):
+    monkeypatch.setattr(solving, "MOST_BRANCHES", 2)
+
+    @layer(carried="u")
+    def weighted(h: State, u: Scalar, w: Const[Scalar]):
+        return h + u, w * h
+
+    @layer(carried="u")
+    def nothing(h: State, u: Scalar):
+        return h + u, 0 * h
+
+    factors = {f"w{i}": Const[Scalar] for i in range(3)}
+    product = weighted.given(w=" * ".join(factors), name="product", **factors)
+    assert compare(product, nothing, given=["product.w0 = 0"]).status == "proved"
+    assert conditions(product, nothing).status != "refuted"
+
+
+def test_what_the_first_token_needs_is_not_needed_at_every_token():
+    def build(name, first):
+        @layer
+        def made(h: State, z: State, v: Scalar, p: Positive):
+            h = h + v + first(p) * (1 - z)
+            return h, 0 * z + 1, h
+
+        return made.given(name=name)
+
+    a, b = build("a", lambda p: p), build("b", lambda p: 1 + 0 * p)
+    assert compare(a, b, given=["p = 1"]).status == "proved"
+    data = header("necessary", Question("a", "b"), a, b)
+    row = {"lag": 0, "output": [], "input": [], "monomial": [], "signal": "p", "index": []}
+    row |= {"time": 0, "older": False, "value": serialise({"value": lift(1)})}
+    with pytest.raises(Rejected, match="without an input"):
+        recheck(data | {"sizes": {}, "bound": ["p"], "steps": [row]})
+
+
+# --- letters that no token has --------------------------------------------------------------------
+
+
+def test_a_step_is_never_at_the_zero_of_a_denominator():
+    @layer
+    def stepping(h: State, g: Gate, x: Scalar):
+        return g * h + x, step(1 / (g + 1)) * h
+
+    @layer
+    def falling(h: State, g: Gate, x: Scalar):
+        return g * h + x, step(1 / (2 - g) - 1) * h
+
+    @layer
+    def plain(h: State, g: Gate, x: Scalar):
+        return g * h + x, h
+
+    assert compare(stepping, plain).status == "proved"
+    assert compare(falling, plain).status == "refuted"

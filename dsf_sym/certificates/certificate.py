@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CertificateError, DsfError, Rejected
-from ..language.domains import Domain, Interval
+from ..language.domains import Domain, Interval, finite
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer, Signal, validate
 from ..language.spec import deserialise
 from ..language.tensor import Input, text, walk
@@ -102,6 +103,11 @@ def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
             output=roots["output"],
             start={str(k): str(v) for k, v in spec["start"].items()},
         )
+        if "kernel" in spec:
+            value, normalised = (spec["kernel"][key] for key in ("value", "normalised"))
+            if value not in made.step or not isinstance(normalised, bool):
+                raise ValueError("the rule of a sum over the past is incomplete")
+            made = KernelLayer(**vars(made), value=str(value), normalised=normalised)
         declared = {s.name: s.dims for s in signals}
         for node in walk(*made.step.values(), made.output):
             if isinstance(node, Input) and declared[node.name] != node.dims:
@@ -120,12 +126,13 @@ def _signal(row: Mapping[str, Any]) -> Signal:
     if not str(row["name"]).isidentifier():
         # An entry of k is called k[0], and the sign of x + y is asked for under that name.
         raise ValueError(f"{row['name']!r} is not the name of a signal")
-    return Signal(
-        str(row["name"]),
-        tuple(map(str, row["dims"])),
-        Domain(interval, bool(row["unit"])),
-        row["kind"],
-    )
+    domain = Domain(interval, bool(row["unit"]))
+    if "values" in row:
+        listed = finite(*map(Fraction, row["values"]), unit=domain.unit)
+        if listed.interval != interval:
+            raise ValueError(f"the values of {row['name']!r} do not fill its interval")
+        domain = listed
+    return Signal(str(row["name"]), tuple(map(str, row["dims"])), domain, row["kind"])
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from .terminal import error_text
 COMMANDS = (
     "bench",
     "check",
+    "claims",
     "compare",
+    "conditions",
     "doctor",
     "explain",
     "generate",
@@ -25,7 +27,9 @@ COMMANDS = (
     "minimal",
     "new",
     "recheck",
+    "relations",
     "show",
+    "taylor",
     "verify",
 )
 BAD_INPUT, INTERRUPTED, FAULT = 2, 130, 70

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..rendering.report import shaped
 
 if TYPE_CHECKING:
+    from ..deciding.explain import Explanation
     from ..language.layer import Layer
+    from ..relation import Relation
     from ..rendering.sheet import Sheet
     from ..verdict import Verdict
 
@@ -53,10 +55,37 @@ def _witness(verdict: Verdict) -> dict[str, Any] | None:
     }
 
 
+def explanation_data(found: Explanation) -> dict[str, Any]:
+    """A verdict with the difference by lag, and the ties that remove it."""
+    from ..rendering.render import render_difference
+
+    terms = None
+    if found.terms is not None:
+        terms = {str(lag): render_difference(x, style="text") for lag, x in found.terms.items()}
+    ties = [list(ties) for ties in found.removed_by]
+    return {**verdict_data(found.verdict), "difference": terms, "removed_by": ties}
+
+
+def relation_data(relation: Relation) -> dict[str, Any]:
+    """A relation with its verdicts; null for what was not asked."""
+    asked = (relation.equal, relation.contains, relation.contained)
+    equal, contains, contained = (None if v is None else verdict_data(v) for v in asked)
+    return {
+        "relation": relation.kind,
+        "a": relation.a,
+        "b": relation.b,
+        "equal": equal,
+        "contains": contains,
+        "contained": contained,
+        "reason": relation.reason,
+    }
+
+
 def sheet_data(sheet: Sheet) -> dict[str, Any]:
     """A layer's state-space form in words, its structure and its costs."""
     return {
         "form": dict(sheet.form),
+        "names": dict(sheet.names),
         "equations": sheet.equations,
         "input": sheet.input,
         "notes": list(sheet.notes),

@@ -10,31 +10,104 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import CertificateError, Rejected
+from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import shape_text
 from ..certificate import layers_of, require_common_signals, where
-from . import difference, intertwiner, minimality, obstruction, product, subspace
+from . import (
+    analysis,
+    bounds,
+    difference,
+    duals,
+    feature_count,
+    gauge,
+    gaussian_mean,
+    intertwiner,
+    kernel,
+    kernel_rank,
+    minimality,
+    necessary,
+    obstruction,
+    operators,
+    order,
+    pairwise,
+    positive_definite,
+    product,
+    realisations,
+    series,
+    state_match,
+    stationary,
+    step_map,
+    subspace,
+    table,
+    transitions,
+    weights,
+)
 
 CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
     "intertwiner": intertwiner.check,
     "closed subspace": subspace.check,
     "closed subspace of the product": product.check,
+    "step map": step_map.check,
+    "bounds": bounds.check,
+    "table": table.check,
     "difference": difference.check,
+    "kernel": kernel.check,
+    "kernel rank": kernel_rank.check,
     "minimality": minimality.check,
+    "necessary": necessary.check,
     "obstruction": obstruction.check,
+    "pairwise": pairwise.check,
+    "transitions": transitions.check,
+    "order": order.check,
+    "stationary": stationary.check,
+    "weights": weights.check,
+    "operator rank": operators.check_rank,
+    "realisation": realisations.check_realisation,
+    "heads": realisations.check_heads,
+    "masked attention": duals.check,
+    "positive definite": positive_definite.check,
+    "feature count": feature_count.check,
+    "gaussian mean": gaussian_mean.check,
+    "series": series.check,
+    "state match": state_match.check,
+    "gauge": gauge.check,
+    "sign of an exponential polynomial": analysis.check_sign,
+    "root": analysis.check_root,
 }
+OF_SUMS = (
+    "state match",
+    "bounds",
+    "difference",
+    "kernel",
+    "kernel rank",
+    "feature count",
+    "positive definite",
+    "order",
+    "weights",
+    "table",
+    "operator rank",
+    "realisation",
+)
 
 
 def recheck(data: Mapping[str, Any]) -> str:
-    """Verify a certificate anew and say what it proves; Rejected or CertificateError otherwise."""
+    """Verify a certificate anew and say what it proves; Rejected or CertificateError otherwise.
+
+    Certificates under "also", on which the same verdict rests, are verified too.
+    """
     kind = data.get("kind") if isinstance(data, Mapping) else None
     if not isinstance(kind, str) or kind not in CHECKERS:
         raise CertificateError(
             f"unknown kind of certificate {kind!r}; known: {', '.join(CHECKERS)}"
         )
+    for other in data.get("also", ()):
+        recheck(other)
     layers = layers_of(data)
+    if kind not in OF_SUMS and any(isinstance(layer, KernelLayer) for layer in layers):
+        raise Rejected(f"a certificate of this kind ({kind}) is about layers with a finite state")
     # Containment is about two layers with tokens of their own; all else is about common tokens.
-    if kind != "obstruction":
+    if kind not in ("obstruction", "state match"):
         require_common_signals(layers)
         if len({layer.output.dims for layer in layers}) > 1:
             shapes = " and ".join(shape_text(layer.output.dims) for layer in layers)
@@ -42,8 +115,11 @@ def recheck(data: Mapping[str, Any]) -> str:
     try:
         stated = data["claim"]["where"]
         _require_sizes(layers, data.get("sizes", {}))
-        if list(stated) != list(where(*layers)):
-            raise Rejected(f"the claim holds where {where(*layers)}, the certificate says {stated}")
+        holds = where(*layers)
+        if kind in ("step map", "gauge"):
+            holds = tuple(dict.fromkeys((*holds, *step_map.conditions(layers, data))))
+        if list(stated) != list(holds):
+            raise Rejected(f"the claim holds where {holds}, the certificate says {stated}")
         return CHECKERS[kind](layers, data)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CertificateError(

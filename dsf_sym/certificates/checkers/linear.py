@@ -47,6 +47,16 @@ class Space:
                 )
 
 
+def cancels(x: Poly, universe: Universe) -> bool:
+    """Whether `x y = 0` leaves only `y = 0`, so that one may divide by x.
+
+    Modulo f^2 = f, or s^2 = w^2, a product of two that are not 0 can be 0: f is zero for half of
+    its values, and s - w for every positive w. A circle has no such parts.
+    """
+    known = [universe.variables[v] for v in universe.reduce(x).variables()]
+    return all(v.square is None or v.kind == "sin" for v in known)
+
+
 def read_row(entries: Mapping[str, Any], universe: Universe, width: int) -> Row:
     """A row from data, non-zero entries by coordinate."""
     row = {int(i): _scalar(x, universe) for i, x in entries.items()}
@@ -73,4 +83,8 @@ def _scalar(x: Any, universe: Universe) -> Frac:
     den = poly(x["den"])
     if not universe.reduce(den):
         raise Rejected("an entry of the basis has denominator 0")
+    if not cancels(den, universe):
+        raise Rejected(
+            "a denominator of the basis reads a root or a number of finitely many values"
+        )
     return Frac(poly(x["num"]), den)

@@ -20,7 +20,7 @@ def require_inside(s: Signal, values: Values, sizes: Sizes, where: str) -> None:
     """Raise Rejected unless the values of a signal fill its shape and lie in its domain."""
     if s.name not in values or len(values[s.name]) != count(s, sizes):
         raise Rejected(f"{where}: {s.name} needs {count(s, sizes)} entries")
-    outside = [x for x in values[s.name] if x not in s.domain.interval]
+    outside = [x for x in values[s.name] if x not in s.domain]
     if outside:
         raise Rejected(f"{where}: {s.name} = {outside[0]} is outside {s.domain}")
     if s.domain.unit and sum(x * x for x in values[s.name]) != 1:

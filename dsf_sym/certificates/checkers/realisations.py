@@ -1,0 +1,115 @@
+"""Check state-space forms and heads of an operator, exactly, at tokens where it is rational."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from ...arithmetic.scalars import Irrational, Rationals
+from ...automata.run import Values, count
+from ...errors import Rejected
+from ...language.evaluate import Sizes, shape_of
+from ...language.layer import Layer
+from .minimality import full_rank
+from .operators import Matrix, require_linear, response
+from .tokens import read_values, require_inside
+
+
+def check_realisation(layers: list[Layer], data: Mapping[str, Any]) -> str:
+    """Rational Λ_i, B_i, C_i (D = 0) give the operator at exact tokens; its ordinary rank."""
+    (layer,) = layers
+    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    tokens = [read_values(t) for t in data["tokens"]]
+    constants, carried = read_values(data["constants"]), str(data["carried"])
+    require_linear(layer, carried)
+    for s in layer.of_kind("token"):
+        for t in tokens:
+            if s.name != carried:
+                require_inside(s, t, sizes, "a token")
+    for s in layer.of_kind("constant"):
+        require_inside(s, constants, sizes, "the constants")
+    operator = operator_at(layer, tokens, constants, carried, sizes)
+    states = int(data["states"])
+    lam, b, c = ([_matrix(m) for m in data[name]] for name in ("Lam", "B", "C"))
+    out, into = prod(shape_of(layer.output.dims, sizes)), count(layer.signal(carried), sizes)
+    for m, (rows, columns) in zip(
+        (lam, b, c), ((states, states), (states, into), (out, states)), strict=True
+    ):
+        if len(m) != len(tokens) or any(len(x) != rows for x in m):
+            raise Rejected("the matrices do not fit the state")
+        if any(len(row) != columns for x in m for row in x):
+            raise Rejected("the matrices do not fit the state")
+    for j in range(len(tokens)):
+        reached = b[j]
+        for i in range(j, len(tokens)):
+            reached = reached if i == j else times(lam[i], reached)
+            for row, line in enumerate(times(c[i], reached)):
+                if line != operator[i * out + row][j * into : (j + 1) * into]:
+                    raise Rejected(f"C Λ ... B is not the block of the operator at {i}, {j}")
+    found = full_rank(operator, Rationals())
+    rank = 0 if found is None else len(found[0])
+    if int(data.get("rank", rank)) != rank:
+        raise Rejected(f"the operator has rank {rank}")
+    return (
+        f"the operator of {layer.name} at {len(tokens)} tokens has rank {rank} and {states} states"
+    )
+
+
+def operator_at(
+    layer: Layer, tokens: Sequence[Values], constants: Values, carried: str, sizes: Sizes
+) -> list[list[Fraction]]:
+    """The operator as a matrix of rationals; Rejected where it is not rational."""
+    width = len(tokens) * count(layer.signal(carried), sizes)
+    try:
+        columns = [
+            response(layer, tokens, p, carried, constants, sizes, Rationals()) for p in range(width)
+        ]
+    except Irrational:
+        raise Rejected(f"the operator of {layer.name} is not rational at these tokens") from None
+    flat = [[x for y in column for x in y] for column in columns]
+    return [list(row) for row in zip(*flat, strict=True)]
+
+
+def times(x: Sequence[Sequence[Any]], y: Sequence[Sequence[Any]]) -> Matrix:
+    """The product of two matrices of rationals."""
+    columns = range(len(y[0]) if y else 0)
+    return [
+        [sum((a * y[k][j] for k, a in enumerate(row)), start=Fraction(0)) for j in columns]
+        for row in x
+    ]
+
+
+def _matrix(rows: Sequence[Sequence[str]]) -> list[list[Fraction]]:
+    return [[Fraction(x) for x in row] for row in rows]
+
+
+# --- heads ----------------------------------------------------------------------------------------
+
+
+def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
+    """The blocks W_l of y_i = Σ_l W_l u_{i-l}, l < L, span a space of the claimed dimension.
+
+    Heads give `W_ij = Σ_h α^h_ij V_h`, so that their least number is this dimension.
+    """
+    (layer,) = layers
+    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    carried, length = str(data["carried"]), int(data["length"])
+    if [s.name for s in layer.of_kind("token")] != [carried] or length < 1:
+        raise Rejected(f"{layer.name} has tokens besides its input: its blocks depend on the time")
+    constants = read_values(data["constants"])
+    require_linear(layer, carried)
+    for s in layer.of_kind("constant"):
+        require_inside(s, constants, sizes, "the constants")
+    tokens: list[Values] = [{} for _ in range(length)]
+    into = count(layer.signal(carried), sizes)
+    columns = [
+        response(layer, tokens, p, carried, constants, sizes, Rationals()) for p in range(into)
+    ]
+    blocks = [[x for column in columns for x in column[lag]] for lag in range(length)]
+    found = full_rank(blocks, Rationals())
+    rank = 0 if found is None else len(found[0])
+    if rank != int(data["heads"]):
+        raise Rejected(f"the blocks span {rank} dimensions")
+    return f"{layer.name} at these weights and length {length} is {rank} heads, and no fewer"

@@ -1,0 +1,176 @@
+"""A few tokens in exact symbols, and the coefficients of the Markov parameters of two layers there.
+
+Shared by the checkers of conditions: free signals have values that fill an open set, so where two
+layers agree for all of them every coefficient of the difference vanishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from ...arithmetic.poly import Frac, Poly, frac
+from ...arithmetic.sparse import Sparse, SparseAlgebra
+from ...arithmetic.universe import Universe
+from ...automata.automaton import entry_name
+from ...errors import Rejected
+from ...language.domains import NEGATIVE, POSITIVE, REAL
+from ...language.evaluate import Sizes, evaluate, shape_of
+from ...language.layer import Layer, Signal
+from ...language.tensor import Function, Input, Tensor, walk
+
+Index = tuple[int, ...]
+Values = dict[str, Sparse]
+BRANCHING = ("relu", "elu", "step")
+
+
+def require_comparable(layers: Sequence[Layer], bound: Sequence[str]) -> str:
+    """The common input of two layers that start from zero; free signals must fill open sets."""
+    inputs = {layer.input_name for layer in layers}
+    if len(inputs) > 1 or None in inputs:
+        raise Rejected("the layers have no common input")
+    (name,) = inputs
+    for layer in layers:
+        if layer.start:
+            raise Rejected(f"{layer.name} does not start from zero")
+        graphs = [*layer.step.values(), layer.output]
+        if any(isinstance(n, Function) and n.name in BRANCHING for n in walk(*graphs)):
+            raise Rejected(f"{layer.name} branches, and its outputs are no polynomials")
+        if layer.signal(str(name)).domain != REAL:
+            raise Rejected(f"the input {name} does not range over the reals")
+        for s in layer.signals:
+            if s.kind != "state" and s.name not in bound:
+                _require_open(s)
+    if name in bound:
+        raise Rejected(f"the input {name} is not free")
+    return str(name)
+
+
+def _require_open(s: Signal) -> None:
+    """Refuse a free signal whose values fill no open set: polynomials could vanish on them."""
+    interval = s.domain.interval
+    point = interval.low is not None and interval.low == interval.high
+    if s.domain.unit or s.domain.values or point:
+        raise Rejected(f"{s.name} is free, and its values, {s.domain}, fill no open set")
+
+
+@dataclass
+class Window:
+    """Consecutive tokens; each entry of a signal is a variable, of a constant the same at all.
+
+    own: the variable of an entry as a scalar, by name, index and time, None for a constant.
+    """
+
+    layers: Sequence[Layer]
+    sizes: Sizes
+    bound: Sequence[str]
+    length: int
+    universe: Universe = field(default_factory=Universe)
+    own: dict[tuple[str, Index, int | None], Frac] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signals = {s.name: s for x in self.layers for s in x.signals if s.kind != "state"}
+        arrays: dict[tuple[str, int | None], Sparse] = {}
+        for s in self.signals.values():
+            for t in [None] if s.kind == "constant" else range(self.length):
+                arrays[s.name, t] = self._array(s, t)
+        self.tokens: list[Values] = [
+            {name: array for (name, at), array in arrays.items() if at in (None, t)}
+            for t in range(self.length)
+        ]
+        self.free = {
+            v for at, x in self.own.items() if at[0] not in self.bound for v in x.variables()
+        }
+
+    def _array(self, s: Signal, time: int | None) -> Sparse:
+        negative = s.domain.interval.within(NEGATIVE.interval)
+        positive = negative or s.domain.interval.within(POSITIVE.interval)
+        entries = {}
+        for i in product(*map(range, shape_of(s.dims, self.sizes))):
+            name = entry_name(s.name, i) + ("" if time is None else f"@{time}")
+            v = self.universe.entry(name, constant=time is None, positive=positive)
+            entries[i] = self.own[s.name, i, time] = -v if negative else v
+        return Sparse(shape_of(s.dims, self.sizes), entries)
+
+    @property
+    def algebra(self) -> SparseAlgebra:
+        """Arrays of exact scalars."""
+        return SparseAlgebra(self.universe, self.sizes)
+
+    def entries(self, time: int, names: Iterable[str], prefix: str = "") -> Values:
+        """The entries of signals at a time, as scalars named `Delta[0]`."""
+        return {
+            prefix + entry_name(name, i): Sparse((), {(): x})
+            for name in names
+            for i, x in self.tokens[time][name].entries.items()
+        }
+
+    def value(self, graph: Tensor, inputs: Values) -> Frac:
+        """A scalar expression over named entries."""
+        for node in walk(graph):
+            if isinstance(node, Input) and node.name not in inputs:
+                raise Rejected(f"{node.name} is no entry that a relation may read")
+        (made,) = evaluate([graph], inputs, self.algebra)
+        value: Frac = made.entries.get((), frac(0))
+        return value
+
+    def rest(self, layer: Layer) -> Values:
+        """The zero state."""
+        return {s.name: Sparse(shape_of(s.dims, self.sizes), {}) for s in layer.of_kind("state")}
+
+    def step(self, layer: Layer, time: int, state: Values, u: Sparse) -> list[Sparse]:
+        """The new states and the output at a time, with an input put in."""
+        inputs = {**self.tokens[time], **state, str(layer.input_name): u}
+        return evaluate([*layer.step.values(), layer.output], inputs, self.algebra)
+
+    def response(self, layer: Layer, impulse: Index) -> Sparse:
+        """The last output after a unit input at time 0."""
+        shape = shape_of(layer.signal(str(layer.input_name)).dims, self.sizes)
+        state = self.rest(layer)
+        for t in range(self.length):
+            u = Sparse(shape, {impulse: frac(1)} if t == 0 else {})
+            *new, y = self.step(layer, t, state, u)
+            state = dict(zip(layer.step, new, strict=True))
+        return y
+
+    def coefficients(self, x: Frac) -> dict[tuple[tuple[int, int], ...], Poly]:
+        """The numerator by monomials of free variables; no function or denominator reads them."""
+        hidden = {v for v in x.variables() if v not in self.free and self.reads(v) & self.free}
+        if hidden or x.den.variables() & self.free:
+            raise Rejected("a free signal is in a denominator or inside a function")
+        found: dict[tuple[tuple[int, int], ...], Poly] = {}
+        for m, c in self.universe.reduce(x.num).terms.items():
+            key = tuple((v, e) for v, e in m if v in self.free)
+            rest = tuple((v, e) for v, e in m if v not in self.free)
+            found[key] = found.get(key, Poly({})) + Poly({rest: c})
+        return found
+
+    def reads(self, v: int) -> set[int]:
+        """A variable and all that it is a function of."""
+        found: set[int] = set()
+        stack = [v]
+        while stack:
+            here = stack.pop()
+            if here in found:
+                continue
+            found.add(here)
+            known = self.universe.variables[here]
+            stack += [] if known.exponent is None else known.exponent.variables()
+            stack += [] if known.square is None else known.square.variables()
+        return found
+
+
+def require_at_rest(window: Window) -> None:
+    """Refuse layers that add to their state or output without an input."""
+    for layer in window.layers:
+        nothing = Sparse(shape_of(layer.signal(str(layer.input_name)).dims, window.sizes), {})
+        found = window.step(layer, window.length - 1, window.rest(layer), nothing)
+        if any(entries_of(x, Sparse((), {})) for x in found):
+            raise Rejected(f"{layer.name} adds to its state or output without an input")
+
+
+def entries_of(x: Sparse, y: Sparse) -> list[Frac]:
+    """The differences of two arrays, entry by entry."""
+    keys = x.entries.keys() | y.entries.keys()
+    return [x.entries.get(i, frac(0)) - y.entries.get(i, frac(0)) for i in sorted(keys)]

@@ -1,0 +1,180 @@
+"""Claims: statements beside the layers they are about, each settled by a general procedure.
+
+A claim is data: a sentence, the procedure that settles it with its arguments, and the verdict that
+is expected. `settle` runs it; a verdict other than the expected one is a change that must be seen.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import LanguageError, UnknownName
+
+if TYPE_CHECKING:
+    from .verdict import Verdict
+
+PACKAGE = "derivations"
+PROCEDURES = {
+    "equal": "theory.procedures:equal",
+    "within": "theory.bounds:within",
+    "affine state": "theory.tables:has_affine_state",
+    "finitely many features": "theory.kernels:finitely_many_features",
+    "positive definite": "theory.features:positive_definite",
+    "feature count": "theory.features:feature_count",
+    "gaussian mean": "theory.random_features:gaussian_mean",
+    "conditions": "theory.procedures:under_conditions",
+    "contains": "theory.procedures:contained",
+    "smallest state": "theory.tables:has_smallest_state",
+    "eigenvalues": "theory.spectrum:eigenvalues",
+    "transitions": "theory.spectrum:transitions",
+    "memory": "theory.memory:memory",
+    "order": "theory.memory:order",
+    "stationary": "theory.memory:stationary",
+    "coefficient sum": "theory.memory:coefficient_sum",
+    "radius": "theory.spectrum:radius",
+    "spectrum is invariant": "theory.duality:spectrum_is_invariant",
+    "same form": "theory.duality:same_form",
+    "masked attention": "theory.duality:masked_attention",
+    "state at length": "theory.state_size:state_at_length",
+    "rank is state": "theory.state_size:rank_is_state",
+    "heads": "theory.state_size:heads",
+    "state match": "theory.state_size:state_match",
+    "embeds": "theory.state_size:embeds",
+    "series gap": "theory.discretisation:series_gap",
+    "root": "theory.discretisation:root",
+    "exponential sign": "theory.discretisation:exponential_sign",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what settles it, and the expected status.
+
+    procedure: a key of PROCEDURES; arguments: its keyword arguments, layers by name or as they are.
+    paper: the entries of the benchmark of statements that it covers. source: where it is stated.
+    """
+
+    sentence: str
+    procedure: str
+    arguments: Mapping[str, Any]
+    expect: str
+    paper: tuple[int, ...] = ()
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The sentence as an anchor: "ssd-is-s6-with-one-decay"."""
+        return re.sub(r"[^a-z0-9]+", "-", self.sentence.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A settled claim."""
+
+    claim: Claim
+    verdict: Verdict
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the verdict is the expected one."""
+        return self.verdict.status == self.claim.expect
+
+
+def claim(
+    sentence: str,
+    procedure: str,
+    *,
+    expect: str,
+    paper: int | tuple[int, ...] = (),
+    source: str = "",
+    **arguments: Any,
+) -> Claim:
+    """A claim to put into the list `claims` of a file of the catalogue.
+
+    Raises LanguageError for an unknown procedure or verdict.
+    """
+    if procedure not in PROCEDURES:
+        known = ", ".join(sorted(PROCEDURES))
+        raise LanguageError(f"claim({sentence!r}): no procedure {procedure!r}; there are {known}")
+    if expect not in ("proved", "conditional", "refuted", "undecided"):
+        raise LanguageError(
+            f"claim({sentence!r}): expect={expect!r} is none of proved, conditional, refuted, "
+            "undecided"
+        )
+    entries = (paper,) if isinstance(paper, int) else tuple(paper)
+    return Claim(sentence, procedure, arguments, expect, entries, source)
+
+
+def claims() -> dict[str, Claim]:
+    """The claims of the catalogue by name, those about the paper first, in its order."""
+    found: dict[str, Claim] = {}
+    for each in _stated():
+        if each.name in found:
+            raise LanguageError(f"two claims are called {each.name!r}; word one differently")
+        found[each.name] = each
+    order = sorted(found.values(), key=lambda c: (not c.paper, c.paper, c.name))
+    return {each.name: each for each in order}
+
+
+def _stated() -> Iterator[Claim]:
+    package = importlib.import_module(PACKAGE)
+    for info in pkgutil.iter_modules(package.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{PACKAGE}.{info.name}")
+            yield from getattr(module, "claims", ())
+
+
+def settle(of: Claim | str) -> Outcome:
+    """Run the procedure of a claim, given by itself or by name. UnknownName for an unknown one."""
+    if isinstance(of, str):
+        known = claims()
+        if of not in known:
+            raise UnknownName(f"no claim {of!r}; see: dsf claims")
+        of = known[of]
+    began = time.perf_counter()
+    verdict = _procedure(of.procedure)(**of.arguments)
+    return Outcome(of, verdict, time.perf_counter() - began)
+
+
+def settle_all(
+    names: Sequence[str], *, workers: int | None = None, recheck: bool = False
+) -> Iterator[Outcome]:
+    """The outcomes of claims by name, in the order given, settled in processes beside each other.
+
+    recheck: verify every certificate anew, and raise Rejected for one that does not prove it.
+    """
+    known = claims()
+    for name in names:
+        if name not in known:
+            raise UnknownName(f"no claim {name!r}; see: dsf claims")
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        try:
+            for name, verdict, seconds in pool.map(_settled, names, [recheck] * len(names)):
+                yield Outcome(known[name], verdict, seconds)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _settled(name: str, recheck: bool) -> tuple[str, Verdict, float]:
+    outcome = settle(name)
+    if recheck and outcome.verdict.certificate is not None:
+        from .certificates.checkers import recheck as verify
+
+        verify(outcome.verdict.certificate)
+    return name, outcome.verdict, outcome.seconds
+
+
+def _procedure(name: str) -> Callable[..., Verdict]:
+    module, _, function = PROCEDURES[name].partition(":")
+    found: Callable[..., Verdict] = getattr(importlib.import_module(f"dsf_sym.{module}"), function)
+    return found

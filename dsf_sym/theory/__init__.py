@@ -1,0 +1,1 @@
+"""What is proved about layers beyond equality: approximation, conditions, spectra, state sizes."""
