@@ -19,9 +19,10 @@ class Mixer(nn.Module):
     Constants given when it is made are parameters; the others are arguments of every call.
     """
 
-    def __init__(self, layer: Layer, constants: dict[str, Tensor]) -> None:
+    def __init__(self, layer: Layer, constants: dict[str, Tensor], backend: str = "torch") -> None:
         super().__init__()
         self.layer = layer
+        self.backend = backend
         known = [s.name for s in layer.of_kind("constant")]
         for name, value in constants.items():
             if name not in known:
@@ -38,7 +39,7 @@ class Mixer(nn.Module):
         self, state: Any = None, schedule: str = "auto", **signals: Tensor
     ) -> tuple[Tensor, Any]:
         """Outputs [B, H, L, ...] and the state after the last token."""
-        return run(self.layer, "torch", schedule, state, **self.constants(), **signals)
+        return run(self.layer, self.backend, schedule, state, **self.constants(), **signals)
 
     def step(self, state: Any = None, **token: Tensor) -> tuple[Tensor, Any]:
         """One token [B, H, ...]: its output [B, H, ...] and the new state."""
@@ -52,17 +53,19 @@ class Mixer(nn.Module):
         return repr(self.layer)
 
 
-def module(layer: Layer | str, **constants: Tensor) -> Mixer:
+def module(layer: Layer | str, backend: str = "torch", **constants: Tensor) -> Mixer:
     """The mixer of a layer as an `nn.Module`.
 
     Parameters
     ----------
     layer
         A layer, or the name of one of the catalogue.
+    backend
+        "torch", or "cpp" for compiled kernels on the CPU.
     constants
         Weights [H, ...] that become parameters; those left out are arguments of every call.
     """
-    return Mixer(find(layer) if isinstance(layer, str) else layer, constants)
+    return Mixer(find(layer) if isinstance(layer, str) else layer, constants, backend)
 
 
 __all__ = ["Mixer", "module", "torch"]

@@ -1,0 +1,315 @@
+"""Compiled C++ kernels: values, gradients, hand-over, planted bugs, and what surrounds them."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numpy")
+from codegen_layers import EXTRA
+
+import numeric
+from dsf_sym import KernelLayer, find
+from dsf_sym.codegen import generate_cpp
+from dsf_sym.errors import NotAffine, UnknownName
+from dsf_sym.language.loading import catalogue
+from numeric import ContractViolation, native, samples
+from numeric.budgets import budget
+from numeric.oracle import definition
+
+try:
+    native.compiler()
+except native.NoCompiler as missing:
+    pytest.skip(str(missing), allow_module_level=True)
+
+QUICK = ("-O0", "-march=native", "-fopenmp", "-fno-math-errno")
+LAYERS = {n: x for n, x in {**catalogue(), **EXTRA}.items() if not isinstance(x, KernelLayer)}
+KINDS = ("gla", "scalar_gated", "gated_deltanet", "s6", "rwkv4", "mlstm", "learned_start", "lru")
+"""Rows apart, rows coupled, constants of rows by lanes, no rows, ratios, a start, a plain loop."""
+SIZES = {"n": 5, "d": 19, "m": 3, "h": 2}
+
+
+@cache
+def kernel(name, threads=1):
+    layer = LAYERS[name]
+    return native.Kernel(layer, generate_cpp(layer), native.Builder(flags=QUICK), threads)
+
+
+@pytest.fixture(autouse=True)
+def poisoned(monkeypatch):
+    """Outputs hold NaN before a kernel writes them, and no sequence is too small for threads."""
+    empty = native._empty
+
+    def filled(like, shape):
+        x = empty(like, shape)
+        x[...] = float("nan")
+        return x
+
+    monkeypatch.setattr(native, "_empty", filled)
+    monkeypatch.setattr(native, "SMALL", 0)
+
+
+def sizes_of(layer):
+    return {name: SIZES.get(name, 4) for name in layer.sizes}
+
+
+def tuple_of(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
+def error(got, want):
+    """The largest difference over the largest output of the sequence."""
+    scale = max(np.abs(want[0]).max(), 1e-300)
+    pairs = zip((got[0], *tuple_of(got[1])), (want[0], *tuple_of(want[1])), strict=True)
+    worst = 0.0
+    for a, b in pairs:
+        assert a.shape == b.shape
+        difference = np.abs(np.asarray(a, float) - b)
+        worst = max(worst, float(difference.max() / max(np.abs(b).max(), scale)))
+        assert not np.isnan(difference).any()
+    return worst
+
+
+def drawn(name, length, dtype="float64", lead=(2, 2), seed=0):
+    layer = LAYERS[name]
+    given = samples.signals(layer, sizes_of(layer), (*lead, length), seed=seed)
+    state = tuple_of(samples.state(layer, sizes_of(layer), lead, seed=seed + 1))
+    given = {n: x.astype(dtype) for n, x in given.items()}
+    state = tuple(x.astype(dtype) for x in state)
+    return given, state if len(state) > 1 else state[0]
+
+
+@pytest.mark.parametrize("name", list(LAYERS))
+def test_kernels_compute_the_definition(name):
+    # The text is the same for both types: compiling it for one is enough for most.
+    for dtype in ("float64", "float32") if name in KINDS else ("float64",):
+        for length in (1, 63, 64, 65):
+            given, state = drawn(name, length, dtype, lead=(1, 2))
+            first = state if length > 63 else None
+            want = definition(LAYERS[name], given, first)
+            got = kernel(name)(**given, state=first)
+            assert {str(x.dtype) for x in (got[0], *tuple_of(got[1]))} == {dtype}
+            assert error(got, want) <= budget("recurrent", dtype), (dtype, length)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_long_sequences_and_lanes_of_every_width(name):
+    layer = LAYERS[name]
+    for width, length in ((1, 1000), (8, 40), (37, 40), (70, 40)):
+        sizes = {**sizes_of(layer), "d": width, "n": 9}
+        sizes = {n: x for n, x in sizes.items() if n in layer.sizes}
+        for dtype in ("float64", "float32"):
+            given = samples.signals(layer, sizes, (1, 1, length), seed=3)
+            given = {n: x.astype(dtype) for n, x in given.items()}
+            got = kernel(name, 3)(**given)
+            assert error(got, definition(layer, given)) <= budget("recurrent", dtype), width
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_two_calls_that_hand_the_state_on_are_one(name):
+    given, state = drawn(name, 70)
+    tokens = {s.name for s in LAYERS[name].of_kind("token")}
+    whole = kernel(name)(**given, state=state)
+    for at in (1, 31, 32, 50):
+        before = {n: x[:, :, :at] if n in tokens else x for n, x in given.items()}
+        after = {n: x[:, :, at:] if n in tokens else x for n, x in given.items()}
+        y, middle = kernel(name)(**before, state=state)
+        z, end = kernel(name)(**after, state=middle)
+        assert error((np.concatenate([y, z], 2), end), whole) < 1e-14
+
+
+# --- gradients ------------------------------------------------------------------------------------
+
+
+def gradients(call, given, state, seed=0):
+    """Those of a random functional of outputs and last states in all inputs and first states."""
+    import torch
+
+    leaves = {n: torch.tensor(x, requires_grad=True) for n, x in given.items()}
+    first = tuple(
+        torch.tensor(x, requires_grad=True) for x in tuple_of(() if state is None else state)
+    )
+    start = None if state is None else first if len(first) > 1 else first[0]
+    y, ends = call(**leaves, state=start)
+    torch.manual_seed(seed)
+    total = sum((x * torch.randn(x.shape, dtype=x.dtype)).sum() for x in (y, *tuple_of(ends)))
+    found = torch.autograd.grad(total, [*leaves.values(), *first], allow_unused=True)
+    pairs = zip(found, [*leaves.values(), *first], strict=True)
+    return [np.zeros(x.shape) if g is None else g.numpy() for g, x in pairs]
+
+
+@pytest.mark.parametrize("name", [n for n in LAYERS if n != "joined_keys"])
+def test_the_adjoint_kernel_is_what_autograd_finds(name):
+    pytest.importorskip("torch")
+    reference = numeric.schedules(LAYERS[name], "torch")
+    reference = reference.get("chunkwise", reference["recurrent"])
+    for length, threads in ((1, 1), (37, 1), (37, 3)):
+        given, state = drawn(name, length, lead=(2, 1))
+        state = None if state is not None and threads == 1 and length == 37 else state
+        want = gradients(reference, given, state)
+        got = gradients(kernel(name, threads), given, state)
+        for a, b in zip(got, want, strict=True):
+            assert a.shape == b.shape
+            assert np.abs(a - b).max() <= 1e-11 * max(1, np.abs(b).max()), (length, threads)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_adjoint_kernel_is_the_limit_of_differences(name):
+    torch = pytest.importorskip("torch")
+    given, state = drawn(name, 34, lead=(1, 1))
+    starts = tuple_of(state)
+    leaves = [torch.from_numpy(x).requires_grad_() for x in (*given.values(), *starts)]
+
+    def whole(*xs):
+        first = xs[len(given) :]
+        named = dict(zip(given, xs, strict=False))
+        y, ends = kernel(name)(**named, state=first if len(first) > 1 else first[0])
+        return y, *tuple_of(ends)
+
+    torch.manual_seed(0)
+    assert torch.autograd.gradcheck(whole, leaves, fast_mode=True, atol=1e-6, rtol=1e-5)
+
+
+def test_a_step_without_a_backward_kernel_says_so():
+    pytest.importorskip("torch")
+    given, state = drawn("joined_keys", 5)
+    with pytest.raises(native.NoBackward, match=r"joined_keys.* use backend='torch'"):
+        gradients(kernel("joined_keys"), given, state)
+
+
+def test_only_what_is_asked_for_is_differentiated():
+    torch = pytest.importorskip("torch")
+    given, _ = drawn("gla", 40)
+    want = gradients(kernel("gla"), given, None)
+    leaves = {n: torch.from_numpy(x) for n, x in given.items()}
+    leaves["k"].requires_grad_()
+    torch.manual_seed(0)
+    y, end = kernel("gla")(**leaves)
+    total = (y * torch.randn(y.shape, dtype=y.dtype)).sum() + (
+        end * torch.randn(end.shape, dtype=end.dtype)
+    ).sum()
+    total.backward()
+    assert np.abs(leaves["k"].grad.numpy() - want[list(given).index("k")]).max() < 1e-14
+    assert leaves["q"].grad is None
+
+
+# --- planted bugs ---------------------------------------------------------------------------------
+
+
+PLANTED = {
+    "off-by-one decay": ("b.at_alpha[t * size.n", "b.at_alpha[(t ? t - 1 : t) * size.n"),
+    "dropped gate": ("(alpha_i * S_i)", "S_i"),
+    "transposed C": ("b.at_q[t * size.n + r0 + r]", "b.at_q[t * size.n + size.n - 1 - r0 - r]"),
+    "reset state": ("b.keeps = true", "b.keeps = false"),
+}
+
+
+@pytest.mark.parametrize("bug", list(PLANTED))
+def test_planted_bugs_are_caught(bug):
+    old, new = PLANTED[bug]
+    text = generate_cpp(LAYERS["gla"])
+    assert old in text
+    made = native.Kernel(LAYERS["gla"], text.replace(old, new), native.Builder(flags=QUICK))
+    given, state = drawn("gla", 65)
+    want = definition(LAYERS["gla"], given, state)
+    assert error(made(**given, state=state), want) > 1e-3
+
+
+WRONG_GRADIENTS = {
+    "adjoint without decay": ("(r3 * alpha_i)", "r3"),
+    "old and new state exchanged": ("b.past_S[(t + 1) *", "b.past_S[t *"),
+    "adjoint not handed on": ("b.lambda_S[(r) * pitch + c];", "T(0);"),
+}
+
+
+@pytest.mark.parametrize("bug", list(WRONG_GRADIENTS))
+def test_planted_bugs_in_the_adjoint_are_caught(bug):
+    pytest.importorskip("torch")
+    old, new = WRONG_GRADIENTS[bug]
+    text = generate_cpp(LAYERS["gla"])
+    assert old in text
+    made = native.Kernel(LAYERS["gla"], text.replace(old, new), native.Builder(flags=QUICK))
+    given, state = drawn("gla", 37)
+    want = gradients(numeric.schedules(LAYERS["gla"], "torch")["recurrent"], given, state)
+    got = gradients(made, given, state)
+    assert max(np.abs(a - b).max() for a, b in zip(got, want, strict=True)) > 1e-3
+
+
+# --- the text -------------------------------------------------------------------------------------
+
+
+def test_the_structure_chooses_the_kernel():
+    def said(name):
+        lines = generate_cpp(LAYERS[name]).split("\n\n")[0].splitlines()
+        at = next(i for i, x in enumerate(lines) if x.startswith("// Kernel"))
+        return " ".join(x.removeprefix("//").strip() for x in lines[at : lines.index("//", at)])
+
+    assert said("gla") == "Kernel: rows n, lanes d; rows apart, in registers."
+    assert said("gated_deltanet") == "Kernel: rows n, lanes d."
+    assert said("mingru") == "Kernel: lanes d."
+    assert said("lru") == "Kernel: a plain loop over tokens: no state has the output's axis d."
+    renamed = LAYERS["gla"].given(name="mine", k="1 - alpha")
+    assert "rows apart" in generate_cpp(renamed)
+
+
+def test_text_is_the_same_every_time_and_a_sum_over_the_past_has_none():
+    assert generate_cpp(LAYERS["s6"]) == generate_cpp(LAYERS["s6"])
+    with pytest.raises(NotAffine, match="no C\\+\\+ is generated"):
+        generate_cpp(find("softmax_attention"))
+
+
+# --- numeric.run ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="quick")
+def quickly_compiled(monkeypatch):
+    monkeypatch.setitem(numeric.run.__globals__, "kernel", lambda layer: kernel(layer.name))
+
+
+def test_run_takes_arrays_of_either_library(quick):
+    torch = pytest.importorskip("torch")
+    given, state = drawn("gla", 40)
+    want = definition(LAYERS["gla"], given, state)
+    got = numeric.run("gla", "cpp", state=state, **given)
+    assert error(got, want) < 1e-14
+    tensors = {n: torch.from_numpy(x) for n, x in given.items()}
+    y, end = numeric.run("gla", "cpp", state=torch.from_numpy(state), **tensors)
+    assert error((y.numpy(), end.numpy()), want) < 1e-14
+    half = {n: x.bfloat16() for n, x in tensors.items()}
+    y, end = numeric.run("gla", "cpp", state=end, **half)
+    assert y.dtype == torch.bfloat16 and end.dtype == torch.float32
+    turned = {n: np.asfortranarray(x) for n, x in given.items()}
+    assert error(numeric.run("gla", "cpp", state=state, **turned), want) < 1e-14
+    mixer = numeric.module("s6", "cpp")
+    given, _ = drawn("s6", 7)
+    leaves = {n: torch.from_numpy(x).requires_grad_() for n, x in given.items()}
+    mixer(**leaves)[0].sum().backward()
+    assert all(x.grad is not None for x in leaves.values())
+
+
+def test_packed_sequences_and_shared_heads(quick):
+    lengths = [3, 1, 65]
+    given = samples.signals(LAYERS["gla"], SIZES | {"n": 3}, (1, 2, sum(lengths)))
+    y, ends = numeric.run("gla", "cpp", lengths=lengths, **given)
+    want, last = numeric.run("gla", "numpy", lengths=lengths, **given)
+    assert error((y, ends), (want, last)) < 1e-14
+    given["k"], given["v"] = given["k"][:, :1], given["v"][:, :1]
+    y, _ = numeric.run("gla", "cpp", heads=2, **given)
+    want, _ = numeric.run("gla", "numpy", heads=2, **given)
+    assert np.abs(y - want).max() < 1e-14
+
+
+def test_arguments_that_do_not_fit(quick):
+    given, _ = drawn("gla", 5)
+    with pytest.raises(ContractViolation, match=r"k: expected \[B, H, L, n\] = "):
+        numeric.run("gla", "cpp", **{**given, "k": given["k"][:, :, :4]})
+    with pytest.raises(ContractViolation, match=r"q: expected float32 or float64, given object"):
+        numeric.run("gla", "cpp", **{n: x.astype(object) for n, x in given.items()})
+    with pytest.raises(ContractViolation, match="expected at least one token"):
+        numeric.run("gla", "cpp", **{n: x[:, :, :0] for n, x in given.items()})
+    with pytest.raises(UnknownName, match=r"schedule='chunkwise'\): the layer has recurrent"):
+        numeric.run("gla", "cpp", "chunkwise", **given)
+    torch = pytest.importorskip("torch")
+    far = {n: torch.from_numpy(x).to("meta") for n, x in given.items()}
+    with pytest.raises(ContractViolation, match=r"backend='cpp'\): C\+\+ runs on the CPU only"):
+        numeric.run("gla", "cpp", **far)
