@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dsf_sym import Layer
+from dsf_sym import KernelLayer, Layer
 from dsf_sym.errors import DsfError, UnknownName
 from dsf_sym.language.evaluate import extent
 from dsf_sym.language.layer import Signal, nearest
 
-BACKENDS = ("numpy", "torch")
+BACKENDS = ("numpy", "torch", "cpp")
 LOW = ("torch.bfloat16", "torch.float16", "float16")
 
 
@@ -28,6 +28,8 @@ def backend_of(layer: Layer, backend: str, signals: Mapping[str, Any]) -> str:
     found = "torch" if tensors else "numpy"
     if backend == "auto":
         return found
+    if backend == "cpp" and tensors and any(x.device.type != "cpu" for x in signals.values()):
+        raise ContractViolation(f"run({layer.name}, backend='cpp'): C++ runs on the CPU only")
     if backend not in BACKENDS:
         raise UnknownName(f"run({layer.name}, backend={backend!r}): there is {', '.join(BACKENDS)}")
     return backend
@@ -68,13 +70,22 @@ def check(
     if sizes.get("L") == 0:
         raise ContractViolation(f"{call}: expected at least one token, given L = 0")
     if state is not None:
-        _check_state(call, layer, state, sizes, backend)
+        assert first is not None
+        _check_state(call, layer, state, sizes, backend, first)
     return sizes
 
 
-def _shape(s: Signal) -> str:
-    lead = {"token": ["B", "H", "L"], "constant": ["H"], "state": ["B", "H"]}[s.kind]
-    return f"[{', '.join([*lead, *s.dims])}]"
+LEAD = {
+    "token": ("B", "H", "L"),
+    "constant": ("H",),
+    "state": ("B", "H"),
+    "cache": ("B", "H", "P"),
+}
+"""The axes before a signal's own; a cache has P entries."""
+
+
+def _shape(s: Signal, kind: str = "") -> str:
+    return f"[{', '.join([*LEAD[kind or s.kind], *s.dims])}]"
 
 
 def _check_array(call: str, name: str, x: Any, backend: str) -> None:
@@ -95,20 +106,24 @@ def _check_same(call: str, name: str, x: Any, other: str, first: Any) -> None:
         raise ContractViolation(
             f"{call}: {name}: expected {first.dtype} as {other} has, given {x.dtype}"
         )
+    _check_device(call, name, x, other, first)
+
+
+def _check_device(call: str, name: str, x: Any, other: str, first: Any) -> None:
     if getattr(x, "device", None) != getattr(first, "device", None):
         raise ContractViolation(
             f"{call}: {name}: expected device {first.device} as {other} has, given {x.device}"
         )
 
 
-def _check_shape(call: str, s: Signal, shape: tuple[int, ...], sizes: dict[str, int]) -> None:
-    lead = {"token": ["B", "H", "L"], "constant": ["H"], "state": ["B", "H"]}[s.kind]
-    axes = [*lead, *s.dims]
+def _check_shape(
+    call: str, s: Signal, shape: tuple[int, ...], sizes: dict[str, int], kind: str = ""
+) -> None:
+    axes = [*LEAD[kind or s.kind], *s.dims]
     known = ", ".join(str(sizes.get(a, a)) for a in axes)
+    wrong = f"{call}: {s.name}: expected {_shape(s, kind)} = [{known}], given {list(shape)}"
     if len(shape) != len(axes):
-        raise ContractViolation(
-            f"{call}: {s.name}: expected {_shape(s)} = [{known}], given {list(shape)}"
-        )
+        raise ContractViolation(wrong)
     for axis, size in zip(axes, shape, strict=True):
         if axis.isidentifier():
             want = sizes.setdefault(axis, size)
@@ -118,13 +133,19 @@ def _check_shape(call: str, s: Signal, shape: tuple[int, ...], sizes: dict[str, 
                 continue
             want = extent(axis, sizes)
         if want != size:
-            raise ContractViolation(
-                f"{call}: {s.name}: expected {_shape(s)} = [{known}], given {list(shape)}"
-            )
+            raise ContractViolation(wrong)
 
 
-def _check_state(call: str, layer: Layer, state: Any, sizes: dict[str, int], backend: str) -> None:
+def _check_state(
+    call: str,
+    layer: Layer,
+    state: Any,
+    sizes: dict[str, int],
+    backend: str,
+    first: tuple[str, Any],
+) -> None:
     states = layer.of_kind("state")
+    kept = "cache" if isinstance(layer, KernelLayer) else "state"
     parts = [state] if len(states) == 1 else state
     if len(states) > 1 and (not isinstance(state, tuple) or len(state) != len(states)):
         names = ", ".join(s.name for s in states)
@@ -132,7 +153,8 @@ def _check_state(call: str, layer: Layer, state: Any, sizes: dict[str, int], bac
         raise ContractViolation(f"{call}: state: expected a tuple ({names}), given {given}")
     for s, x in zip(states, parts, strict=True):
         _check_array(call, f"state {s.name}", x, backend)
-        _check_shape(call, s, tuple(x.shape), sizes)
+        _check_device(call, f"state {s.name}", x, *first)
+        _check_shape(call, s, tuple(x.shape), sizes, kept)
 
 
 def _check_domain(call: str, s: Signal, x: Any) -> None:
@@ -144,6 +166,8 @@ def _check_domain(call: str, s: Signal, x: Any) -> None:
         bad |= (values <= float(low)) if s.domain.interval.low_open else (values < float(low))
     if high is not None:
         bad |= (values >= float(high)) if s.domain.interval.high_open else (values > float(high))
+    if s.domain.values is not None:
+        bad |= ~np.isin(values, [float(v) for v in s.domain.values])
     if s.domain.unit:
         bad |= abs((values**2).sum(-1, keepdims=True) - 1) > 1e-5
     if bad.any():
@@ -153,8 +177,10 @@ def _check_domain(call: str, s: Signal, x: Any) -> None:
         )
 
 
-def check_lengths(layer: Layer, lengths: Sequence[int], tokens: Mapping[str, Any]) -> None:
-    """Lengths of packed sequences that fit tokens [1, H, L, ...]."""
+def check_lengths(
+    layer: Layer, lengths: Sequence[int], tokens: Mapping[str, Any], state: Any = None
+) -> None:
+    """Lengths of packed sequences that fit tokens [1, H, L, ...], and as many caches."""
     call = f"run({layer.name}, lengths={list(lengths)})"
     if not lengths or min(lengths) < 1:
         raise ContractViolation(f"{call}: lengths: expected whole numbers of at least 1")
@@ -163,6 +189,12 @@ def check_lengths(layer: Layer, lengths: Sequence[int], tokens: Mapping[str, Any
             raise ContractViolation(
                 f"{call}: {name}: expected a batch of 1 and L = {sum(lengths)}, "
                 f"given {list(x.shape)}"
+            )
+    if isinstance(layer, KernelLayer) and state is not None:
+        given = f"{len(state)}" if isinstance(state, list) else f"a {type(state).__name__}"
+        if given != f"{len(lengths)}":
+            raise ContractViolation(
+                f"{call}: state: expected a list of {len(lengths)} caches, given {given}"
             )
 
 

@@ -9,13 +9,25 @@ from importlib.metadata import PackageNotFoundError, version
 
 from dsf_sym.errors import DsfError, UnknownName
 
+from . import native
+from .peers import PEERS
+
 NEEDED_FOR = {
     "numpy": "generated NumPy code, the oracle, every numerical test",
     "mpmath": "the oracle in 50 digits",
     "torch": "generated torch code, gradients, numeric.module",
     "flint": "faster exact arithmetic; without it the same results come from Python",
+    **{peer.package: "what `dsf bench code` runs beside generated code" for peer in PEERS},
 }
-_DISTRIBUTION = {"flint": "python-flint"}
+_DISTRIBUTION = {"flint": "python-flint"} | {peer.package: peer.distribution for peer in PEERS}
+
+
+def _compiler() -> str | None:
+    """The first line that the C++ compiler says of itself."""
+    try:
+        return native.version(native.compiler())
+    except DsfError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -43,9 +55,10 @@ def doctor(require: Sequence[str] = ()) -> tuple[Part, ...]:
             except PackageNotFoundError:
                 found = "of unknown version"
         parts.append(Part(name, found, purpose))
+    parts.append(Part("c++", _compiler(), "compiled kernels, backend='cpp'"))
     for name in require:
-        if name not in NEEDED_FOR:
-            raise UnknownName(f"doctor: {name!r} is none of {', '.join(NEEDED_FOR)}")
+        if name not in {p.name for p in parts}:
+            raise UnknownName(f"doctor: {name!r} is none of {', '.join(p.name for p in parts)}")
         missing = [p for p in parts if p.name == name and p.version is None]
         if missing:
             raise DsfError(f"{missing[0]}; it was required")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
@@ -10,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from dsf_sym import Layer, find
-from dsf_sym.codegen import generate, hashes
+from dsf_sym import KernelLayer, Layer, find
+from dsf_sym.codegen import generate, generate_cpp, hashes
 from dsf_sym.errors import UnknownName
 
+from . import native
 from .contract import LOW, backend_of, check, check_lengths, shared_heads
 
-CHUNKED = ("chunkwise", "associative_scan")
-ORDER = ("chunkwise", "associative_scan", "recurrent")
+ORDER = ("chunkwise", "convolution", "associative_scan", "parallel", "recurrent")
 
 
 def run(
@@ -39,19 +40,22 @@ def run(
     layer
         A layer, or the name of one of the catalogue.
     backend
-        "numpy", "torch", or "auto": the library whose arrays the signals are.
+        "numpy", "torch", "cpp", or "auto": the library whose arrays the signals are. "cpp" takes
+        and returns arrays of either, and runs compiled kernels; without a compiler it warns, and
+        runs the code of that library.
     schedule
-        "recurrent", "parallel", "chunkwise", "associative_scan", or "auto": `recurrent` for one
-        token, else the first of chunkwise, associative_scan, recurrent that the layer has.
+        "recurrent", "parallel", "chunkwise", "associative_scan", "convolution", or "auto":
+        `recurrent` for one token, else the first of chunkwise, convolution, associative_scan,
+        parallel, recurrent that the layer has.
     state
         The state before the first token, as a former call returned it: `run(u[:m])` and then
-        `run(u[m:], state)` give what `run(u)` gives.
+        `run(u[m:], state)` give what `run(u)` gives. For a sum over the past it is the cache.
     chunk
-        The length of a chunk, which changes rounding only; for `chunkwise` and
-        `associative_scan`.
+        The length of a chunk, which changes rounding only; for the schedules that have chunks.
     lengths
         Tokens are several sequences one after the other, of these lengths, in a batch of 1: each
-        starts from its own state, and `state` and what comes back have a batch of len(lengths).
+        starts from its own state, and `state` and what comes back have a batch of len(lengths);
+        of a sum over the past they are lists of len(lengths) caches.
     heads
         The number of heads, where some signals have fewer: each of theirs serves a group of heads,
         as grouped keys and values do.
@@ -75,17 +79,26 @@ def run(
     if lengths is not None:
         options: dict[str, Any] = {"chunk": chunk, "check_domains": check_domains}
         return _packed(layer, backend, schedule, state, list(lengths), options, signals)
-    sizes = check(layer, backend, signals, state, domains=check_domains)
+    library = backend_of(layer, "auto", signals) if backend == "cpp" else backend
+    sizes = check(layer, library, signals, state, domains=check_domains)
+    if backend == "cpp" and not native.usable():
+        backend = library
     dtype = next(iter(signals.values())).dtype
     low = str(dtype) in LOW
     if low:
         signals = {name: _single(x) for name, x in signals.items()}
     call = _schedule(layer, backend, schedule, sizes["L"])
-    cut = {"chunk": chunk} if chunk is not None and call.__name__ in CHUNKED else {}
-    y, end = call(**signals, state=state, **cut)
+    y, end = call(**signals, state=state, **chunk_of(call, chunk))
     if low:
-        y = y.astype(dtype) if backend == "numpy" else y.to(dtype)
+        y = y.astype(dtype) if library == "numpy" else y.to(dtype)
     return y, end
+
+
+def chunk_of(call: Callable[..., Any], chunk: int | None) -> dict[str, int]:
+    """The argument that sets the length of a chunk, of a schedule that has chunks."""
+    if chunk is None or "chunk" not in inspect.signature(call).parameters:
+        return {}
+    return {"chunk": chunk}
 
 
 def _packed(
@@ -99,31 +112,48 @@ def _packed(
 ) -> tuple[Any, Any]:
     """Sequences of one length run together as a batch."""
     tokens = {s.name for s in layer.of_kind("token")}
-    check_lengths(layer, lengths, {n: x for n, x in signals.items() if n in tokens})
+    check_lengths(layer, lengths, {n: x for n, x in signals.items() if n in tokens}, state)
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    stack = _joiner(backend)
+    stack = _joiner(backend_of(layer, "auto", signals))
     ys: dict[int, Any] = {}
     ends: dict[int, Any] = {}
-    for length in dict.fromkeys(lengths):
-        members = [i for i, n in enumerate(lengths) if n == length]
+    cached = isinstance(layer, KernelLayer)
+    firsts = [_member(state, i, cached) for i in range(len(lengths))]
+    alike = [
+        (n, first[0].shape[2] if cached and first is not None else 0)
+        for n, first in zip(lengths, firsts, strict=True)
+    ]
+    for kind in dict.fromkeys(alike):
+        length = kind[0]
+        members = [i for i, other in enumerate(alike) if other == kind]
         batch = {
             n: stack([x[:, :, starts[i] : starts[i] + length] for i in members], 0)
             if n in tokens
             else x
             for n, x in signals.items()
         }
-        first = _each(state, lambda x, members=members: x[members])
+        first = _joined([firsts[i] for i in members], stack)
         y, end = run(layer, backend, schedule, first, **options, **batch)
         for place, i in enumerate(members):
             ys[i] = y[place : place + 1]
             ends[i] = _each(end, lambda x, place=place: x[place : place + 1])
     order = range(len(lengths))
-    whole = [ends[i] for i in order]
-    if isinstance(whole[0], tuple):
-        last: Any = tuple(stack([x[j] for x in whole], 0) for j in range(len(whole[0])))
-    else:
-        last = stack(whole, 0)
-    return stack([ys[i] for i in order], 2), last
+    last = [ends[i] for i in order]
+    return stack([ys[i] for i in order], 2), last if cached else _joined(last, stack)
+
+
+def _member(state: Any, i: int, cached: bool) -> Any:
+    """The state of one packed sequence."""
+    if state is None or cached:
+        return state and state[i]
+    return _each(state, lambda x: x[i : i + 1])
+
+
+def _joined(states: list[Any], stack: Callable[[list[Any], int], Any]) -> Any:
+    """The states of a batch."""
+    if states[0] is None or not isinstance(states[0], tuple):
+        return None if states[0] is None else stack(states, 0)
+    return tuple(stack(list(parts), 0) for parts in zip(*states, strict=True))
 
 
 def _each(x: Any, f: Callable[[Any], Any]) -> Any:
@@ -142,8 +172,16 @@ def _joiner(backend: str) -> Callable[[list[Any], int], Any]:
 
 def schedules(layer: Layer, backend: str = "numpy") -> dict[str, Callable[..., Any]]:
     """The functions of a layer by schedule."""
+    if backend == "cpp":
+        return {"recurrent": kernel(layer)}
     functions: dict[str, Callable[..., Any]] = _module(layer, backend).SCHEDULES
     return functions
+
+
+@cache
+def kernel(layer: Layer) -> native.Kernel:
+    """The compiled kernels of a layer; they are compiled when they are first called."""
+    return native.Kernel(layer, generate_cpp(layer))
 
 
 def _schedule(layer: Layer, backend: str, schedule: str, length: int) -> Callable[..., Any]:

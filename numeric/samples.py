@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from dsf_sym import Layer
+from dsf_sym import KernelLayer, Layer
 from dsf_sym.language.evaluate import Sizes, shape_of
 from dsf_sym.language.layer import Signal
+
+CACHED = 3
 
 
 def signals(
@@ -32,16 +34,23 @@ def signals(
 def state(
     layer: Layer, sizes: Sizes, lead: tuple[int, int], *, seed: int = 0, exact: bool = False
 ) -> Any:
-    """An initial state of a layer: an array, or a tuple where it has several."""
+    """An initial state of a layer: an array, or a tuple where it has several.
+
+    A sum over the past has a cache of CACHED entries.
+    """
     rng = np.random.default_rng(seed)
+    axes = (*lead, CACHED) if isinstance(layer, KernelLayer) else lead
     parts = tuple(
-        _draw(s, (*lead, *shape_of(s.dims, sizes)), rng, exact) for s in layer.of_kind("state")
+        _draw(s, (*axes, *shape_of(s.dims, sizes)), rng, exact) for s in layer.of_kind("state")
     )
     return parts[0] if len(parts) == 1 else parts
 
 
 def _draw(s: Signal, shape: tuple[int, ...], rng: np.random.Generator, exact: bool) -> np.ndarray:
     low, high = s.domain.interval.low, s.domain.interval.high
+    if s.domain.values is not None and not s.domain.unit:
+        x = rng.choice([float(v) for v in s.domain.values], shape)
+        return _fractions(x) if exact else x
     if s.domain.unit:
         x = rng.standard_normal(shape)
         return _fractions(_unit_rationals(x)) if exact else x / _norm(x)

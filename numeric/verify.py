@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,16 +14,18 @@ from dsf_sym import Layer, find
 from dsf_sym.arithmetic.scalars import Irrational
 from dsf_sym.codegen import free_gates, generate, program
 
-from . import samples
+from . import native, samples
 from .budgets import budget
-from .oracle import DIGITS, definition
-from .run import CHUNKED, compiled, schedules
+from .oracle import DIGITS, condition, definition
+from .run import chunk_of, compiled, schedules
 
 LEAD = (1, 2, 37)
 EXACT_LEAD = (1, 1, 9)
 GRADIENT_LEAD = (1, 2, 7)
 CHUNK = 4
 INFINITE = float("inf")
+ROUNDED = ("convolution",)
+"""Schedules without exact arithmetic: a Fourier transform needs roots of unity."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,19 @@ class Report:
         return "\n".join([*lines, *(f"  skipped {what}" for what in self.skipped)])
 
 
-def verify(layer: Layer | str, *, seed: int = 0, texts: Mapping[str, str] | None = None) -> Report:
+def verify(
+    layer: Layer | str,
+    *,
+    seed: int = 0,
+    texts: Mapping[str, str] | None = None,
+    backends: Sequence[str] = ("numpy", "torch"),
+) -> Report:
     """Hold every schedule of a layer's generated code against its definition.
 
     Tiers: `exact` (generated NumPy on Fractions equals the definition, functions that are not
-    rational taken as free signals), `float64` and `float32` (within the budgets of 50 digits),
-    `hand-over` (two calls that pass the state on equal one), for NumPy and torch, and `gradient`
-    (torch's derivatives against differences).
+    rational taken as free signals; not `convolution`, which transforms), `float64` and `float32`
+    (within the budgets of 50 digits), `hand-over` (two calls that pass the state on equal one), for
+    NumPy and torch, and `gradient` (torch's derivatives against differences).
 
     Parameters
     ----------
@@ -86,6 +94,8 @@ def verify(layer: Layer | str, *, seed: int = 0, texts: Mapping[str, str] | None
     texts
         Generated text by backend ("numpy", "torch", and "exact" for the layer's `free_gates`), to
         be verified in place of what is checked in or generated.
+    backends
+        What to verify; "cpp" compiles the layer's kernels, which takes seconds.
     """
     layer = find(layer) if isinstance(layer, str) else layer
     have_torch = importlib.util.find_spec("torch") is not None
@@ -98,16 +108,22 @@ def verify(layer: Layer | str, *, seed: int = 0, texts: Mapping[str, str] | None
         rows += _exact(layer, free, exact or generate(free, "numpy"), seed)
     except Irrational as error:
         skipped.append(f"exact: {error}")
-    for backend in ("numpy", "torch"):
+    for backend in backends:
         if backend == "torch" and not have_torch:
             skipped.append("torch: not installed")
             continue
+        if backend == "cpp":
+            try:
+                native.compiler()
+            except native.NoCompiler as error:
+                skipped.append(f"cpp: {error}")
+                continue
         made = schedules(layer, backend)
         if backend in texts:
             made = compiled(texts[backend], f"{layer.name}_{backend}").SCHEDULES
         rows += _floats(layer, backend, made, seed)
-        if backend == "torch":
-            rows += _gradients(layer, made, seed)
+        if backend == "torch" or (backend == "cpp" and have_torch):
+            rows += _gradients(layer, backend, made, seed)
     return Report(layer.name, tuple(rows), program(layer).skipped, tuple(skipped))
 
 
@@ -144,7 +160,9 @@ def _exact(layer: Layer, free: Layer, text: str, seed: int) -> Iterator[Row]:
     state = samples.state(free, sizes, EXACT_LEAD[:2], seed=seed + 1, exact=True)
     want = definition(free, given, state, scalars="fraction")
     for schedule, call in compiled(text, f"{layer.name}_exact").SCHEDULES.items():
-        options = {"chunk": CHUNK} if schedule in CHUNKED else {}
+        if schedule in ROUNDED:
+            continue
+        options = chunk_of(call, CHUNK)
         row = Row("exact", "numpy", schedule, INFINITE, 0, "" if free is layer else "gates free")
         try:
             got = call(**given, state=state, **options)
@@ -176,11 +194,12 @@ def _floats(
         rounded = {n: x.astype(dtype) for n, x in given.items()}
         begin = _map(state, lambda x, dtype=dtype: x.astype(dtype))
         want = definition(layer, rounded, begin, scalars="digits")
+        worse = condition(layer, rounded, begin)
         inputs = {n: _array(x, backend) for n, x in rounded.items()}
         first = _map(begin, lambda x: _array(x, backend))
         for schedule, call in made.items():
-            options = {"chunk": 16} if schedule in CHUNKED else {}
-            row = Row(dtype, backend, schedule, INFINITE, budget(schedule, dtype))
+            options = chunk_of(call, 16)
+            row = Row(dtype, backend, schedule, INFINITE, budget(schedule, dtype, worse))
             try:
                 got = _plain(call(**inputs, state=first, **options))
                 yield replace(row, error=errors(got, want))
@@ -202,7 +221,9 @@ def _handed_over(
     return np.concatenate([_plain(y), _plain(z)], 2), _plain(end)
 
 
-def _gradients(layer: Layer, made: Mapping[str, Callable[..., Any]], seed: int) -> Iterator[Row]:
+def _gradients(
+    layer: Layer, backend: str, made: Mapping[str, Callable[..., Any]], seed: int
+) -> Iterator[Row]:
     import torch
 
     given = samples.signals(layer, sizes_of(layer), GRADIENT_LEAD, seed=seed)
@@ -210,7 +231,7 @@ def _gradients(layer: Layer, made: Mapping[str, Callable[..., Any]], seed: int) 
     parts = start if isinstance(start, tuple) else (start,)
     leaves = tuple(torch.from_numpy(x).requires_grad_() for x in (*given.values(), *parts))
     for schedule, call in made.items():
-        options = {"chunk": 3} if schedule in CHUNKED else {}
+        options = chunk_of(call, 3)
 
         def whole(
             *xs: Any, call: Callable[..., Any] = call, options: Mapping[str, int] = options
@@ -220,7 +241,7 @@ def _gradients(layer: Layer, made: Mapping[str, Callable[..., Any]], seed: int) 
             y, end = call(**dict(zip(given, xs, strict=False)), state=state, **options)
             return y, *(end if isinstance(end, tuple) else (end,))
 
-        row = Row("gradient", "torch", schedule, 0.0, 0)
+        row = Row("gradient", backend, schedule, 0.0, 0)
         try:
             # Random directions: the whole Jacobian takes thirty times as long.
             torch.manual_seed(seed)
@@ -231,7 +252,7 @@ def _gradients(layer: Layer, made: Mapping[str, Callable[..., Any]], seed: int) 
 
 
 def _array(x: np.ndarray, backend: str) -> Any:
-    if backend == "numpy":
+    if backend != "torch":
         return x
     import torch
 

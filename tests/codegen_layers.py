@@ -10,11 +10,13 @@ from dsf_sym import (
     Scalar,
     State,
     Vec,
+    attention,
     concat,
     einsum,
     elu,
     exp,
     eye,
+    heads,
     layer,
     log,
     maximum,
@@ -131,6 +133,28 @@ def dense_constant(h: State["n"], u: Scalar, A: Const[Mat["n", "n"]], c: Const[V
 
 
 @layer
+def rotation(a: State["n"], b: State["n"], x: Vec["n"], c: Const[Gate["n"]], w: Vec["n"]):
+    """A complex state as a pair of real ones, turned by a constant; the output reads the old."""
+    y = w @ a
+    a, b = c * (3 * a - 4 * b) / 5 + x, c * (4 * a + 3 * b) / 5
+    return a, b, y
+
+
+@layer
+def rotation_by_token(a: State["n"], b: State["n"], x: Vec["n"], c: Gate["n"], s: Gate["n"]):
+    """A complex state turned by the token: no fast schedule."""
+    a, b = c * a - s * b + x, s * a + c * b
+    return a, b, a + b
+
+
+@layer
+def pair_and_memory(a: State["n"], b: State["n"], z: State["n"], x: Vec["n"], c: Const[Gate["n"]]):
+    """A pair of states, one of which feeds the other, and a third of its own."""
+    a, b, z = c * a + x, (1 - c) * b + a, c * c * z + x * x
+    return a, b, z, (a + b) / (1 + z * z)
+
+
+@layer
 def two_states(S: State["n", "d"], z: State["n"], q: Vec["n"], k: Vec["n"], v: Vec["d"], a: Gate):
     """Numerator and denominator of one normalised memory."""
     S, z = a * S + outer(exp(k), v), a * z + exp(k)
@@ -207,6 +231,41 @@ def every_function(
     return h, (h + 1 / 3) * sigmoid(s) - einsum("ab,b->a", outer(x, g).T, h)
 
 
+@layer
+def rates_of_values(
+    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate["n"], beta: Gate["d"]
+):
+    """A decayed memory corrected with a step for each value, as Longhorn's."""
+    S = scale(alpha, S, axis="n")
+    S = S + outer(k, beta * (v - k @ S))
+    return S, q @ S
+
+
+@attention
+def cauchy(q: Vec["n"], k: Vec["n"]):
+    """A rational kernel without a finite state: attention in exact arithmetic."""
+    x = q - k
+    return 1 / (1 + x @ x)
+
+
+@attention(queries=("q", "w"))
+def weighted_exponential(q: Vec["n"], w: Positive, k: Vec["n"], g: Gate, tau: Const[Positive]):
+    """Factors of the query, of the key and of both beside two exponentials and a weight."""
+    return (w * g + (1 + q @ k) ** 2) * exp(q @ k / tau) / exp(k @ k - g)
+
+
+@attention(normalised=False)
+def unnormalised_sum(q: Vec["n"], k: Vec["n"]):
+    """A sum over the past without its normaliser."""
+    return exp(-((q - k) @ (q - k)))
+
+
+headed_gates = heads(gated_output, "m", shared=("q", "f"), name="headed_gates")
+headed_correction = heads(decay_then_correct, "m", name="headed_correction")
+cauchy_heads = heads(cauchy, "m", shared=("k", "k_j"), name="cauchy_heads")
+tied_keys = weighted_exponential.given(name="tied_keys", k="2 * q", g="g * g")
+
+
 EXTRA: dict[str, Layer] = {
     x.name: x
     for x in (
@@ -220,6 +279,9 @@ EXTRA: dict[str, Layer] = {
         key_by_value_read,
         learned_start,
         dense_constant,
+        rotation,
+        rotation_by_token,
+        pair_and_memory,
         two_states,
         bounded_ratio,
         delta_and_decay,
@@ -228,5 +290,13 @@ EXTRA: dict[str, Layer] = {
         value_decay,
         joined_keys,
         every_function,
+        rates_of_values,
+        headed_gates,
+        headed_correction,
+        cauchy,
+        weighted_exponential,
+        unnormalised_sum,
+        cauchy_heads,
+        tied_keys,
     )
 }

@@ -28,10 +28,16 @@ GENERATED = ROOT / "numeric" / "generated"
 LAYERS = {**catalogue(), **EXTRA}
 FAST = {"parallel", "chunkwise"}
 SCAN = {"associative_scan"}
+CONSTANT = {"convolution"}
+ALL = FAST | SCAN | CONSTANT
 EXPECTED = {
     "linear_attention": FAST | SCAN,
     "scalar_gated": FAST | SCAN,
-    "retnet": FAST | SCAN,
+    "retnet": ALL,
+    "rwkv4": SCAN | CONSTANT,
+    "rwkv5": ALL,
+    "s4d": SCAN | CONSTANT,
+    "lru": SCAN | CONSTANT,
     "ssd": FAST | SCAN,
     "gla": FAST | SCAN,
     "deltanet": FAST,
@@ -51,8 +57,19 @@ EXPECTED = {
     "delta_and_decay": FAST,
     "joined_keys": FAST | SCAN,
     "dense_constant": set(),
-    "entangled": set(),
+    "rotation": SCAN | CONSTANT,
+    "rotation_by_token": SCAN,
+    "pair_and_memory": SCAN | CONSTANT,
+    "entangled": SCAN,
+    "longhorn": {"chunkwise"},
+    "rates_of_values": {"chunkwise"},
+    "multi_head_linear_attention": FAST | SCAN,
+    "headed_gates": FAST | SCAN,
+    "headed_correction": FAST,
+    "s4": set(),
     "householder_two": set(),
+    "softmax_attention": {"parallel"},
+    "cauchy": {"parallel"},
 }
 
 
@@ -61,7 +78,7 @@ def test_the_structure_found_chooses_the_schedules(name):
     made = program(LAYERS[name])
     assert {f.schedule for f in made.functions} == EXPECTED[name] | {"recurrent"}
     why = dict(made.skipped)
-    assert set(why) == (FAST | SCAN) - EXPECTED[name]
+    assert set(why) == ALL - EXPECTED[name]
     text = " ".join(generate(LAYERS[name], "numpy").split())
     assert all(f"no {s}: {why[s]}" in text for s in why)
 

@@ -9,13 +9,14 @@ pytest.importorskip("numpy")
 from codegen_layers import EXTRA
 
 import numeric
-from dsf_sym import catalogue, derive
+from dsf_sym import KernelLayer, catalogue, derive
 from dsf_sym.codegen import program
 from dsf_sym.errors import NotAffine
+from dsf_sym.language.tensor import Function, reads_state
 from numeric import samples
 from numeric.budgets import BUDGETS, budget
-from numeric.oracle import definition
-from numeric.run import CHUNKED, schedules
+from numeric.oracle import condition, definition
+from numeric.run import schedules
 from numeric.verify import difference, errors, sizes_of
 
 LAYERS = {**catalogue(), **EXTRA}
@@ -29,6 +30,12 @@ else:
 BACKENDS = ["numpy"] + (["torch"] if torch else [])
 KERNELS = [
     (name, function.schedule) for name, x in LAYERS.items() for function in program(x).functions
+]
+CUT = [
+    (name, function.schedule)
+    for name, x in LAYERS.items()
+    for function in program(x).functions
+    if function.chunk and not function.calls
 ]
 CASES = [(name, schedule, backend) for name, schedule in KERNELS for backend in BACKENDS]
 cases = pytest.mark.parametrize(("name", "schedule", "backend"), CASES)
@@ -96,7 +103,8 @@ def test_a_thousand_tokens_agree_with_the_recurrence(name, schedule):
     layer, backend = LAYERS[name], BACKENDS[-1]
     given = samples.signals(layer, sizes_of(layer), (1, 1, 1000), seed=5)
     want = compute(name, "recurrent", backend, given)
-    assert errors(compute(name, schedule, backend, given), want) <= 2 * budget(schedule, "float64")
+    allowed = 2 * budget(schedule, "float64", condition(layer, given))
+    assert errors(compute(name, schedule, backend, given), want) <= allowed
 
 
 @cases
@@ -124,7 +132,9 @@ def test_causality(name, schedule, backend):
         }
         before = compute(name, schedule, backend, given, state, chunk=4)[0]
         after = compute(name, schedule, backend, changed, state, chunk=4)[0]
-        assert difference(after[:, :, :at], before[:, :, :at]) <= 1e-15
+        # A Fourier transform mixes all tokens of a chunk, and rounds there.
+        allowed = budget(schedule, "float64") if schedule == "convolution" else 1e-15
+        assert difference(after[:, :, :at], before[:, :, :at]) <= allowed
         assert difference(after, before) > 1e-3
 
 
@@ -140,7 +150,6 @@ for _name, _layer in LAYERS.items():
         and _space.denominator is None
         and not _whole
         and not any(_space.free.values())
-        and len(_space.states) == 1
     ):
         LINEAR[_name] = _space.carried
 
@@ -154,17 +163,30 @@ def test_superposition_in_the_carried_input(name, schedule, backend):
     both = {**given, u: given[u] + 2 * other[u]}
     y = compute(name, schedule, backend, given, state, chunk=4)
     z = compute(name, schedule, backend, {**given, u: other[u]}, second, chunk=4)
-    got = compute(name, schedule, backend, both, state + 2 * second, chunk=4)
-    want = tuple(a + 2 * b for a, b in zip(y, z, strict=True))
+    got = compute(name, schedule, backend, both, added(state, second), chunk=4)
+    want = added(y, z)
     assert errors(got, want) <= budget(schedule, "float64")
 
 
+def added(a, b):
+    """A + 2 b, for arrays and tuples of them."""
+    if isinstance(a, tuple):
+        return tuple(added(x, y) for x, y in zip(a, b, strict=True))
+    return a + 2 * b
+
+
 def test_most_layers_are_linear_in_their_input():
-    ratios = {n for n, x in catalogue().items() if derive(x).denominator is not None}
-    assert set(catalogue()) - set(LINEAR) <= ratios
+    finite = {n: x for n, x in catalogue().items() if not isinstance(x, KernelLayer)}
+    divides = {n for n, x in finite.items() if _divides_by_the_state(x)}
+    assert set(finite) - set(LINEAR) <= divides
 
 
-@pytest.mark.parametrize(("name", "schedule"), [k for k in KERNELS if k[1] in CHUNKED])
+def _divides_by_the_state(layer):
+    reads = reads_state(layer.output, frozenset(layer.step))
+    return any(isinstance(x, Function) and x.name == "inverse" for x in reads)
+
+
+@pytest.mark.parametrize(("name", "schedule"), CUT)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_chunk_length_changes_nothing(name, schedule, backend):
     given, state, want = reference(name, 13)
@@ -275,7 +297,10 @@ def test_long_forgetting_in_log_space(name):
 
 @pytest.mark.slow
 @need_torch
-@pytest.mark.parametrize(("name", "schedule"), [k for k in KERNELS if k[1] != "parallel"])
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [k for k in KERNELS if k[1] != "parallel" and not isinstance(LAYERS[k[0]], KernelLayer)],
+)
 def test_a_hundred_thousand_tokens(name, schedule):
     layer = LAYERS[name]
     given = samples.signals(layer, sizes_of(layer), (1, 1, 100_000), seed=4)
@@ -296,6 +321,44 @@ def test_nan_propagates(backend):
     for schedule in schedules(LAYERS["ssd"], backend):
         y, end = compute("ssd", schedule, backend, given)
         assert np.isnan(y[:, :, 4:]).all() and np.isnan(end).all()
+
+
+@pytest.fixture(name="poisoned")
+def uninitialised_memory_is_nan():
+    if torch is None:
+        yield
+        return
+    torch.use_deterministic_algorithms(True)
+    assert torch.utils.deterministic.fill_uninitialized_memory and torch.empty(1).isnan()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def among_nan(x):
+    """The same values inside an array that is NaN all around them."""
+    if isinstance(x, tuple):
+        return tuple(among_nan(part) for part in x)
+    around = np.full([n + 4 for n in x.shape], np.nan)
+    inside = tuple(slice(2, 2 + n) for n in x.shape)
+    around[inside] = x
+    return around[inside]
+
+
+@cases
+def test_neither_empty_memory_nor_surroundings_are_read(name, schedule, backend, poisoned):
+    given, state, want = reference(name, 9)
+    given = {n: among_nan(x) for n, x in given.items()}
+    state = among_nan(state)
+    if backend == "torch":
+        # Views of one tensor, with its strides.
+        given = {n: torch.as_tensor(x).requires_grad_() for n, x in given.items()}
+        state = tuple(map(torch.as_tensor, state)) if isinstance(state, tuple) else (
+            torch.as_tensor(state))  # fmt: skip
+    y, end = numeric.run(LAYERS[name], backend, schedule, state, **given)
+    assert errors((plain(y), plain(end)), want) <= budget(schedule, "float64")
+    if backend == "torch":
+        for gradient in torch.autograd.grad(y.sum(), list(given.values()), allow_unused=True):
+            assert gradient is None or torch.isfinite(gradient).all()
 
 
 def test_non_contiguous_and_reversed_arrays():

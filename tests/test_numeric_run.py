@@ -122,6 +122,17 @@ def test_torch_in_torch_out(given):
     assert y.dtype == torch.bfloat16
 
 
+def test_devices_may_not_be_mixed(given):
+    torch = pytest.importorskip("torch")
+    tensors = {n: torch.from_numpy(x) for n, x in given.items()}
+    elsewhere = {**tensors, "k": tensors["k"].to("meta")}
+    with pytest.raises(ContractViolation, match="k: expected device cpu as q has, given meta"):
+        numeric.run("gla", **elsewhere)
+    state = torch.zeros(2, 3, 3, 2, dtype=torch.float64, device="meta")
+    with pytest.raises(ContractViolation, match="state S: expected device cpu as q has, given me"):
+        numeric.run("gla", state=state, **tensors)
+
+
 def test_a_module_decodes_what_it_computes_at_once():
     torch = pytest.importorskip("torch")
     layer = find("ssd")
@@ -198,7 +209,9 @@ def test_heads_may_share_keys_and_values(backend, given):
         numeric.run("gla", heads=4, **mixed)
 
 
-@pytest.mark.parametrize("schedule", ["recurrent", "parallel", "chunkwise", "associative_scan"])
+@pytest.mark.parametrize(
+    "schedule", ["recurrent", "parallel", "chunkwise", "associative_scan", "convolution"]
+)
 def test_single_precision_stays_single(schedule):
     for name in ("gla", "ssd", "retnet", "linear_attention_normalised", "deltanet"):
         layer = find(name)

@@ -6,7 +6,7 @@ pytest.importorskip("numpy")
 from codegen_layers import EXTRA
 
 import numeric
-from dsf_sym import catalogue
+from dsf_sym import KernelLayer, catalogue
 from dsf_sym.codegen import free_gates, generate
 from dsf_sym.errors import DsfError, UnknownName
 
@@ -18,9 +18,15 @@ def test_every_layer_is_verified(name):
     report = numeric.verify(LAYERS[name])
     assert report.passed, str(report)
     tiers = {row.tier for row in report.rows}
-    assert {"exact", "float64", "float32", "hand-over"} <= tiers
+    want = {"exact", "float64", "float32", "hand-over"}
+    if report.skipped:
+        # An exponential of a query and a key together is no signal that could be free.
+        assert isinstance(LAYERS[name], KernelLayer) and "is not rational" in report.skipped[0]
+        assert want - tiers == {"exact"}
+        return
+    assert want <= tiers
     exact = {row.schedule for row in report.rows if row.tier == "exact"}
-    assert exact == {row.schedule for row in report.rows if row.tier == "float64"}
+    assert exact == {row.schedule for row in report.rows if row.tier == "float64"} - {"convolution"}
 
 
 # (what is wrong, layer, target, right text, wrong text, schedule, tiers that must see it)
@@ -132,6 +138,42 @@ PLANTED = [
         "S = alpha_i[..., None, None] * S.detach()",
         "recurrent",
         {"gradient"},
+    ),
+    (
+        "scan begins from zero",
+        "s6",
+        "torch",
+        "h, states = start, torch.empty_like(term)",
+        "h, states = torch.zeros_like(start), torch.empty_like(term)",
+        "associative_scan",
+        {"float64", "float32", "hand-over"},
+    ),
+    (
+        "adjoint of the scan a step too early",
+        "s6",
+        "torch",
+        "torch.addcmul(b, after, g, out=out), a",
+        "torch.addcmul(b, a, g, out=out), a",
+        "associative_scan",
+        {"gradient"},
+    ),
+    (
+        "convolution wraps around",
+        "s4d",
+        "torch",
+        "size = 1 << (2 * L - 1).bit_length()",
+        "size = L",
+        "convolution",
+        {"float64", "float32"},
+    ),
+    (
+        "start not moved by the first token",
+        "lru",
+        "numpy",
+        "first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]",
+        "first = starts",
+        "convolution",
+        {"float64", "float32", "hand-over"},
     ),
     (
         "running sum in half the digits",

@@ -26,7 +26,7 @@ DRIFTED = 1
 @click.option(
     "--print",
     "shown",
-    type=click.Choice(["numpy", "torch"]),
+    type=click.Choice(["numpy", "torch", "cpp"]),
     help="Print the code instead of writing it.",
 )
 @click.option("--check", is_flag=True, help="Compare the checked-in files instead of writing.")
@@ -55,10 +55,11 @@ def command(
     if check:
         raise click.UsageError("--check is for the whole catalogue: leave LAYER out")
     found = find_layer(layer)
-    from ..codegen import generate, program, write
+    from ..codegen import generate, generate_cpp, program, write
 
     if shown is not None:
-        click.echo(generate(found, shown), nl=False)
+        text = generate_cpp(found) if shown == "cpp" else generate(found, shown)
+        click.echo(text, nl=False)
         return
     if to is None:
         raise click.UsageError(

@@ -1,8 +1,9 @@
-"""Code generation: from a layer to NumPy and torch functions, one for every schedule.
+"""Code generation: from a layer to NumPy and torch functions, one for every schedule, and C++.
 
 `generate(layer, target)` is the text; `check_generated(folder)` finds what has drifted.
 """
 
+from .cpp_files import generate_cpp
 from .files import (
     SCHEDULES,
     TARGETS,
@@ -28,6 +29,7 @@ __all__ = [
     "file_name",
     "free_gates",
     "generate",
+    "generate_cpp",
     "generator_hash",
     "hashes",
     "program",

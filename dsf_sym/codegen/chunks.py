@@ -6,7 +6,9 @@ what token j adds under its column c_j,
     S_i = P(i, start) S + Σ_{j <= i} P(i, j) c_j x_jᵀ.
 
 Without a rank-one part x = v. With one, x_i = v_i + r_iᵀ S_{i-1} is a unit lower triangular system,
-whose inverse is formed once a chunk (the UT transform of the delta rule). `parallel` is one chunk.
+whose inverse is formed once a chunk (the UT transform of the delta rule). Where the correction has
+a rate for each value, x_i = v_i + rate_i ⊙ r_iᵀ S_{i-1}, every column of x is a system of its own,
+solved when the chunk's start is known. `parallel` is one chunk.
 """
 
 from __future__ import annotations
@@ -17,17 +19,20 @@ from dataclasses import dataclass, field
 from ..language.layer import Layer
 from ..language.tensor import Dims, Input, Product, Tensor, add, matmul, multiply
 from . import ir
-from .factors import Memory
+from .factors import Memory, NoSchedule
 from .opaque import logarithm, merged, named_parts
 
 CHUNK = 64
 CORRECTED_CHUNK = 32
+RATES_CHUNK = 16
 P = ir.POSITION
 KEYS, VALUES = "keys", "values"
 
 
 def parallel(layer: Layer, parts: Memory, opaque: Mapping[str, Tensor]) -> ir.Function:
-    """The whole sequence as one chunk."""
+    """The whole sequence as one chunk; raises NoSchedule."""
+    if parts.correction is not None and parts.correction.rates is not None:
+        raise NoSchedule("every value has a triangular system of its own, as long as the sequence")
     return _Builder(layer, parts, opaque, whole=True).function(
         "parallel", "The whole sequence as one causal matrix of scores.", None
     )
@@ -38,8 +43,15 @@ def chunkwise(layer: Layer, parts: Memory, opaque: Mapping[str, Tensor]) -> ir.F
     return _Builder(layer, parts, opaque, whole=False).function(
         "chunkwise",
         "Matrix products within chunks of tokens; the state is carried from chunk to chunk.",
-        CORRECTED_CHUNK if parts.correction else CHUNK,
+        _length(parts),
     )
+
+
+def _length(parts: Memory) -> int:
+    """The length of a chunk; a triangular system for each value takes the square of it each."""
+    if parts.correction is None:
+        return CHUNK
+    return CORRECTED_CHUNK if parts.correction.rates is None else RATES_CHUNK
 
 
 @dataclass
@@ -97,6 +109,8 @@ class _Builder:
             keyed["reads"] = (m.correction.read, True)
             if m.correction.left is not None:
                 keyed["lefts"] = (m.correction.left, True)
+            if m.correction.rates is not None:
+                keyed["rates"] = (m.correction.rates, True)
         if m.decay is not None and decay is not None:
             keyed["decay"] = (decay if log is None else log, m.decay_keys)
         ends = [x for x in (m.gate, m.skip) if x is not None]
@@ -148,6 +162,9 @@ class _Builder:
         reads = Input("reads", (P, KEYS))
         shared = m.correction.left is None
         self._scores("mixed", "reads", "cols" if shared else "lefts", True)
+        if m.correction.rates is not None:
+            self.let("reads_from_start", self._from_start(reads, True))
+            return add(matmul(scores, Input("xs", (P, VALUES))), read)
         self.let("inverse", ir.Inverse("mixed"))
         inverse = Input("inverse", (P, P))
         source: Tensor = values
@@ -218,9 +235,17 @@ class _Builder:
         if m.correction is None:
             new = add(kept, added("added", "cols", Input("values", (P, VALUES)), True))
         else:
-            solved = sliced("solved", (P, VALUES))
-            read = matmul(sliced("solved_reads", (P, KEYS)), state)
-            body.append(ir.Let("x", add(solved, read)))
+            if m.correction.rates is not None:
+                rates = sliced("rates", (P, VALUES))
+                read = matmul(sliced("reads_from_start", (P, KEYS)), state)
+                right = add(sliced("values", (P, VALUES)), multiply(rates, read))
+                sliced("mixed", (P, P))
+                body.append(ir.Let("right", right))
+                body.append(ir.Let("x", ir.SolvedEach("mixed_c", "rates_c", "right")))
+            else:
+                solved = sliced("solved", (P, VALUES))
+                read = matmul(sliced("solved_reads", (P, KEYS)), state)
+                body.append(ir.Let("x", add(solved, read)))
             column = "cols" if m.correction.left is None else "lefts"
             new = add(kept, added("corrected", column, x, False))
             if m.correction.left is not None:

@@ -1,7 +1,7 @@
 """Layers of several memories: each by its own schedule, their outputs met entry by entry.
 
-An output such as `(q @ S) / (q @ z)` is a function of affine readouts, each of one state. Where
-every state's step reads that state alone, each readout is a layer of its own; what the layers share
+An output such as `(q @ S) / (q @ z)` is a function of affine readouts, each of one system: of one
+state, or of several that read each other. Each readout is a layer of its own; what the layers share
 (scores, decays) is computed once.
 """
 
@@ -14,7 +14,7 @@ from ..derivation.affine import split
 from ..errors import NotAffine
 from ..language.layer import Layer
 from ..language.spec import rebuild, serialise
-from ..language.tensor import Input, Tensor, walk
+from ..language.tensor import Input, Number, Product, Reindex, Tensor, walk
 from . import ir
 from .factors import NoSchedule
 from .opaque import named_parts, shared, substituted, topmost
@@ -29,20 +29,18 @@ class Readouts:
 
 
 def readouts(layer: Layer) -> Readouts:
-    """One layer for every readout of one state; raises NoSchedule where states are entangled."""
+    """One layer for every readout of one system; raises NoSchedule where the output is none."""
     layer = shared(layer)
     states = [s.name for s in layer.of_kind("state")]
-    for name, value in layer.step.items():
-        others = _states_of(value, states) - {name}
-        if others:
-            raise NoSchedule(f"the new {name} reads {', '.join(sorted(others))}")
+    systems = _systems(layer, states)
 
     def wanted(x: Tensor) -> bool:
-        return len(_states_of(x, states)) == 1 and _is_affine(x, states)
+        read = _states_of(x, states)
+        return bool(read) and read <= _system(systems, read) and _is_affine(x, states)
 
-    found = topmost([layer.output], wanted)
-    if found == [layer.output]:
+    if wanted(layer.output):
         return Readouts((("y", layer),), Input("y", layer.output.dims))
+    found = topmost([layer.output], lambda x: wanted(x) and not _is_multiple(x))
     names = {x: Input(f"readout_{i + 1}", x.dims) for i, x in enumerate(found)}
     (output,) = substituted([layer.output], names)
     left = _states_of(output, states)
@@ -50,21 +48,42 @@ def readouts(layer: Layer) -> Readouts:
         raise NoSchedule(f"the output is no function of affine readouts: {', '.join(sorted(left))}")
     made: list[tuple[str, Layer]] = []
     for x, readout in names.items():
-        (state,) = _states_of(x, states)
-        made.append((readout.name, _alone(layer, state, x)))
+        system = _system(systems, _states_of(x, states))
+        made.append((readout.name, _alone(layer, system, x)))
     unread = set(states) - {s.name for _, part in made for s in part.of_kind("state")}
     if unread:
         raise NoSchedule(f"the output does not read {', '.join(sorted(unread))}")
     return Readouts(tuple(made), output)
 
 
-def _alone(layer: Layer, state: str, output: Tensor) -> Layer:
+def _systems(layer: Layer, states: Sequence[str]) -> list[set[str]]:
+    """The states in groups, none of which reads another."""
+    systems: list[set[str]] = []
+    for name in states:
+        linked = {name} | _states_of(layer.step[name], states)
+        touching = [g for g in systems if g & linked]
+        systems = [g for g in systems if not g & linked] + [linked.union(*touching)]
+    return systems
+
+
+def _system(systems: Sequence[set[str]], read: set[str]) -> set[str]:
+    return next(g for g in systems if g & read)
+
+
+def _is_multiple(x: Tensor) -> bool:
+    """Whether this is a number times another readout, which is then computed once for both."""
+    factors = (x.left, x.right) if isinstance(x, Product) else ()
+    bare = [f.arg if isinstance(f, Reindex) else f for f in factors]
+    return any(isinstance(f, Number) for f in bare)
+
+
+def _alone(layer: Layer, system: set[str], output: Tensor) -> Layer:
     return replace(
         layer,
-        signals=tuple(s for s in layer.signals if s.kind != "state" or s.name == state),
-        step={state: layer.step[state]},
+        signals=tuple(s for s in layer.signals if s.kind != "state" or s.name in system),
+        step={name: x for name, x in layer.step.items() if name in system},
         output=output,
-        start={k: v for k, v in layer.start.items() if k == state},
+        start={k: v for k, v in layer.start.items() if k in system},
         carried=None,
         matrices=(),
     )
@@ -177,9 +196,16 @@ def _renamed(value: ir.Operation, env: Mapping[str, str]) -> ir.Operation:
         elif isinstance(old, ir.Decay):
             name = None if old.name is None else env.get(old.name, old.name)
             changes[f.name] = replace(old, name=name)
-        elif isinstance(old, str) and f.name not in ("given", "constant"):
-            changes[f.name] = env.get(old, old)
+        elif f.name not in ("given", "constant"):
+            changes[f.name] = _each(old, env)
     return replace(value, **changes)  # type: ignore[arg-type]
+
+
+def _each(names: object, env: Mapping[str, str]) -> object:
+    """The variables in nested tuples under their new names."""
+    if isinstance(names, tuple):
+        return tuple(_each(x, env) for x in names)
+    return env.get(names, names) if isinstance(names, str) else names
 
 
 def _key(value: ir.Operation) -> str:

@@ -77,7 +77,7 @@ class ExpressionPrinter:
     def expression(self, node: Tensor, full: bool = False) -> Text:
         """The text of a node; `full`: every feature axis has its size, not 1."""
         if full and not self.covers(node):
-            return self.broadcast(self.expression(node)[0], self.shape(node.dims)), ATOM
+            return self.broadcast(self.array(node), self.shape(node.dims)), ATOM
         match node:
             case Input():
                 return self.reference(node, ""), ATOM
@@ -94,9 +94,9 @@ class ExpressionPrinter:
             case Function(name="inverse", arg=arg):
                 return f"1 / {tight(self.expression(arg), ATOM)}", PRODUCT
             case Function(name=name, arg=arg):
-                return f"{self.functions[name]}({self.expression(arg)[0]})", ATOM
+                return f"{self.functions[name]}({self.array(arg)})", ATOM
             case Concat(parts=parts, axis=axis, dims=dims):
-                texts = ", ".join(self.everywhere(x) for x in parts)
+                texts = ", ".join(self.everywhere(x)[0] for x in parts)
                 return f"{self.concatenate}([{texts}], {axis - len(dims)})", ATOM
         raise AssertionError(node)
 
@@ -155,7 +155,9 @@ class ExpressionPrinter:
             if isinstance(inverse, Function) and inverse.name == "inverse":
                 return f"{first} / {tight(self.aligned(inverse.arg, lb, lo), ATOM)}", PRODUCT
             second = self.aligned(node.right, lb, lo)
-            return f"{first} * {tight(second, ATOM if ' / ' in second[0] else PRODUCT)}", PRODUCT
+            # Division and the matrix product bind as `*` does, from the left.
+            loose = " / " in second[0] or " @ " in second[0]
+            return f"{first} * {tight(second, ATOM if loose else PRODUCT)}", PRODUCT
         pattern = _matrix_pattern(la, lb, lo)
         if pattern is not None:
             left, right = (tight(self.expression(x, True), ATOM) for x in (node.left, node.right))
@@ -195,6 +197,11 @@ class ExpressionPrinter:
         """Axes permuted, summed or repeated; what repeats stays of length 1."""
         source, _, target = node.spec.partition("->")
         kept = "".join(c for c in target if c in source)
+        bare = _unspread(node.arg)
+        if isinstance(bare, Number) and source and not target:
+            sizes = [self.size(dim) for dim in node.arg.dims]
+            numbers = [self.number(bare.value)[0]] if bare.value != 1 else []
+            return self.constant(" * ".join([*numbers, *sizes])), ATOM
         if source == kept:
             return self.aligned(node.arg, source, target)
         inner = self.expression(node.arg, True)
@@ -235,13 +242,16 @@ class ExpressionPrinter:
         """Whether the text of a node has batch and time at their sizes."""
         return any(isinstance(x, Input) and x.name in self.varying for x in walk(node))
 
-    def everywhere(self, node: Tensor) -> str:
+    def everywhere(self, node: Tensor) -> Text:
         """The node repeated to every leading and feature axis."""
         if self.varies(node) and self.covers(node):
-            return self.expression(node)[0]
-        inputs = any(isinstance(x, Input) for x in walk(node))
+            return self.expression(node)
+        return self.broadcast(self.array(node), self.shape(node.dims)), ATOM
+
+    def array(self, node: Tensor) -> str:
+        """The text of a node where only an array will do, and a number of the language will not."""
         text = self.expression(node)[0]
-        return self.broadcast(text if inputs else self.constant(text), self.shape(node.dims))
+        return self.constant(text) if _is_number(node) else text
 
     def size(self, dim: str) -> str:
         """The text of a size; a sum of sizes in parentheses."""
@@ -256,7 +266,20 @@ class ExpressionPrinter:
 
 def _unspread(x: Tensor) -> Tensor:
     """A scalar that is repeated, itself."""
-    return x.arg if isinstance(x, Reindex) and x.spec.startswith("->") else x
+    if not isinstance(x, Reindex):
+        return x
+    source, _, target = x.spec.partition("->")
+    bare = _unspread(x.arg)
+    return bare if not bare.dims and set(source) <= set(target) else x
+
+
+def _is_number(x: Tensor) -> bool:
+    """Whether the text of an expression has numbers alone."""
+    return all(
+        isinstance(n, Number | Add | Product)
+        or (isinstance(n, Reindex) and n.spec.startswith("->"))
+        for n in walk(x)
+    )
 
 
 def _sign(x: Tensor) -> tuple[bool, Tensor]:

@@ -31,11 +31,13 @@ class NoSchedule(Exception):
 class Correction:
     """The rank-one part of Λ: `left (readᵀ S)`, `left` None where it is the memory's own column.
 
-    read then holds the scalar by which the two differ.
+    read then holds the scalar by which the two differ, and rates what varies along the values:
+    `left (rates ⊙ readᵀ S)`.
     """
 
     read: Tensor
     left: Tensor | None
+    rates: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,15 @@ def elementwise(space: StateSpace, found: Structure) -> Elementwise:
     # C = R Λ⁻¹ would divide by decays; the old state is at hand.
     old = space.reads_old
     read = (space.R if old else space.C) or {}
-    total = _skip(space, old)
+    total = skip_form(space, old)
     if name in read:
         total = total + compose(read[name], atom_form(signal_atom(state)), n)
     return Elementwise(
         state=name,
         dims=state.dims,
-        decay=_expression(block.scale, "Λ"),
-        term=_expression(space.offset[name], "b"),
-        readout=_expression(total, "the output"),
+        decay=form_expression(block.scale, "Λ"),
+        term=form_expression(space.offset[name], "b"),
+        readout=form_expression(total, "the output"),
         old=old,
     )
 
@@ -122,7 +124,7 @@ def memory(space: StateSpace, found: Structure) -> Memory:
     if varies & set(values):
         raise NoSchedule(f"Λ is {found.kind}: the decay varies along the values")
     column, value = _write(space.offset[name], keys, values)
-    correction, column, value = _correction(block, keys, column, value)
+    correction, column, value = _correction(block, keys, values, column, value)
     return Memory(
         state=name,
         keys=keys,
@@ -130,13 +132,13 @@ def memory(space: StateSpace, found: Structure) -> Memory:
         dims=dims,
         decay=None if decay == one(dims) else _decay(decay, keys, bool(varies)),
         decay_keys=bool(varies),
-        column=_expression(column, "the key"),
-        value=_expression(value, "the value"),
+        column=form_expression(column, "the key"),
+        value=form_expression(value, "the value"),
         correction=correction,
-        row=_expression(row, "the readout"),
+        row=form_expression(row, "the readout"),
         old=old,
-        gate=None if gate == one(gate.dims) else _expression(gate, "the readout"),
-        skip=_expression(_skip(space, old), "the skip") if _skip(space, old) else None,
+        gate=None if gate == one(gate.dims) else form_expression(gate, "the readout"),
+        skip=form_expression(skip_form(space, old), "the skip") if skip_form(space, old) else None,
     )
 
 
@@ -144,15 +146,19 @@ def _block(space: StateSpace, found: Structure) -> tuple[str, Block]:
     if space.denominator is not None:
         raise NoSchedule("the output is a ratio of two readouts")
     if len(space.states) != 1:
-        raise NoSchedule(f"it has {len(space.states)} states")
+        names = " and ".join(s.name for s in space.states)
+        raise NoSchedule(f"the states {names} are of one system: one reads another")
     name = space.states[0].name
     if (name, name) not in found.blocks:
         raise NoSchedule("Λ is zero: nothing is carried")
     return name, found.blocks[name, name]
 
 
-def _expression(form: Form, what: str) -> Tensor:
-    """The form as products of factors, scalars first: nothing is larger than it must be."""
+def form_expression(form: Form, what: str) -> Tensor:
+    """The form as products of factors, scalars first: nothing is larger than it must be.
+
+    Raises NoSchedule where `what` it is has no such expression.
+    """
     total: Tensor | None = None
     for monomial, c in sorted(form.terms.items()):
         groups: dict[tuple[int, ...], Tensor] = {}
@@ -193,10 +199,10 @@ def _times(groups: dict[tuple[int, ...], Tensor], dims: Dims) -> Tensor:
 
 
 def _decay(form: Form, keys: tuple[int, ...], varies: bool) -> Tensor:
-    return _expression(_at(form, keys if varies else ()), "Λ")
+    return form_expression(_at(form, keys if varies else ()), "Λ")
 
 
-def _skip(space: StateSpace, old: bool) -> Form:
+def skip_form(space: StateSpace, old: bool) -> Form:
     """What the output adds to the state's readout."""
     through, rest = (space.E, space.free_old) if old else (space.D, space.free_output)
     assert through is not None and rest is not None
@@ -295,7 +301,7 @@ def _write(form: Form, keys: tuple[int, ...], values: tuple[int, ...]) -> tuple[
 
 
 def _correction(
-    block: Block, keys: tuple[int, ...], column: Form, value: Form
+    block: Block, keys: tuple[int, ...], values: tuple[int, ...], column: Form, value: Form
 ) -> tuple[Correction | None, Form, Form]:
     """The rank-one part; where its column is the key times a scalar, both share the bare key."""
     if not block.outers:
@@ -311,15 +317,29 @@ def _correction(
             left = hadamard(block.factor, left)
         else:
             right = hadamard(block.factor, right)
-    used = {x for f in (left, right) for m in f.terms for _, ls in m for x in ls if x >= 0}
-    if not used <= set(keys):
-        raise NoSchedule("Λ's outer product varies along the values")
-    left, right = _at(left, keys), _at(right, keys)
+    rates: Tensor | None = None
+    sides = []
+    for side in (left, right):
+        if _axes(side) <= set(keys):
+            sides.append(_at(side, keys))
+            continue
+        along, varies = _write(side, keys, values)
+        sides.append(along)
+        made = form_expression(varies, "Λ")
+        rates = made if rates is None else multiply(rates, made)
+    left, right = sides
     ours, theirs = _scalar_part(column), _scalar_part(left)
     if ours is None or theirs is None or ours[1] != theirs[1]:
-        return Correction(_expression(right, "Λ"), _expression(left, "Λ")), column, value
+        if rates is not None:
+            raise NoSchedule("Λ's outer product varies along the values beside another column")
+        return Correction(form_expression(right, "Λ"), form_expression(left, "Λ")), column, value
     read = _scaled(right, theirs[0])
-    return Correction(_expression(read, "Λ"), None), ours[1], _scaled(value, ours[0])
+    return Correction(form_expression(read, "Λ"), None, rates), ours[1], _scaled(value, ours[0])
+
+
+def _axes(form: Form) -> set[int]:
+    """The axes along which a form varies."""
+    return {label for m in form.terms for _, labels in m for label in labels if label >= 0}
 
 
 def _scalar_part(form: Form) -> tuple[Form, Form] | None:

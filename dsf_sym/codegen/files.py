@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import DsfError, UnknownName
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer, nearest
 from ..language.loading import catalogue
 from . import ir
@@ -79,7 +80,9 @@ def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
     command = f"dsf generate {layer.name if own else f'{written}:{layer.name}'}"
     token = next(s for s in layer.signals if s.kind == "token")
     shapes = [shape_line(s) for s in layer.signals if s.kind != "state"]
-    states = [shape_line(s) for s in layer.signals if s.kind == "state"]
+    cached = isinstance(layer, KernelLayer)
+    kept = "cache of P tokens" if cached else "state"
+    states = [shape_line(s, cached=cached) for s in layer.signals if s.kind == "state"]
     schedules = ", ".join(f.schedule for f in made.functions)
     skipped = [f"no {name}: {why}" for name, why in made.skipped]
     library = {"numpy": "NumPy 2", "torch": "torch 2.13"}[target]
@@ -92,8 +95,8 @@ def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
         *skipped,
         "",
         *shapes,
-        *(f"state, in and out: {line}" for line in states),
-        f"returns y: {_output_shape(layer)}, and the state after the last token",
+        *(f"{kept}, in and out: {line}" for line in states),
+        f"returns y: {_output_shape(layer)}, and the {kept.split()[0]} after the last token",
         "",
         f"Requires {library.lower()}; L >= 1 (read from {token.name}); arrays of one type.",
         "",
@@ -153,7 +156,7 @@ def write(layer: Layer, folder: Path, targets: tuple[str, ...] = tuple(TARGETS))
 
 
 def regenerate(folder: Path) -> list[Path]:
-    """Write the files of the whole catalogue to a folder; orphans are removed."""
+    """Write the files of every layer of the catalogue; orphans are removed."""
     made = [path for layer in catalogue().values() for path in write(layer, folder)]
     for drift in check_generated(folder, hash_only=True):
         if drift.kind == "orphan":

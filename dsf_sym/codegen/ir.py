@@ -15,6 +15,8 @@ from ..language.tensor import Dims, Tensor
 
 POSITION = "C"
 """The size name of the positions of one chunk; no layer's size is called so."""
+QUERY, ENTRY = "(i)", "(j)"
+"""The size names of a block's queries and of the entries of the cache."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,65 @@ class Inverse:
 
 
 @dataclass(frozen=True)
+class SolvedEach:
+    """x with `x_i = right_i + rates_i ⊙ Σ_j lower_ij x_j`, for a strictly lower triangular matrix.
+
+    Every column of x has its own rates, and so its own triangular system.
+    """
+
+    lower: str
+    rates: str
+    right: str
+
+
+@dataclass(frozen=True)
 class Scan:
-    """`h_i = factor_i h_{i-1} + term_i` along time, entry by entry, from `start`, as a tree."""
+    """`h_i = factor_i h_{i-1} + term_i` along time, entry by entry, from `start`."""
 
     factor: str
     term: str
     start: str
+
+
+@dataclass(frozen=True)
+class Constant:
+    """`value`, which reads no token, repeated to heads, one time step + `dims`."""
+
+    value: Tensor
+    dims: Dims
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """`h_i = Λ h_{i-1} + term_i` along time for several states, with a constant Λ.
+
+    factors: for every row the variables of Λ's entries, None where they are zero. What comes back
+    is one array a state.
+    """
+
+    factors: tuple[tuple[str | None, ...], ...]
+    terms: tuple[str, ...]
+    starts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScanTogether:
+    """`h_i = Λ_i h_{i-1} + term_i` along time for several states, entry by entry.
+
+    Arguments and what comes back are those of a convolution; here Λ may depend on the token.
+    """
+
+    factors: tuple[tuple[str | None, ...], ...]
+    terms: tuple[str, ...]
+    starts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One of several arrays."""
+
+    source: str
+    index: int
 
 
 @dataclass(frozen=True)
@@ -180,6 +235,34 @@ class Features:
     dims: Dims
 
 
+@dataclass(frozen=True)
+class Joined:
+    """The cache `given`, where there is one, with new entries after it, along time."""
+
+    given: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An array over queries, entries and further features, where the entry is no later.
+
+    The last query is that of the last entry. Elsewhere it is 0, or -inf where `least`.
+    """
+
+    source: str
+    features: int
+    least: bool = False
+
+
+@dataclass(frozen=True)
+class BelowLargest:
+    """An array over queries, entries and further features, less each query's largest entry."""
+
+    source: str
+    features: int
+
+
 Operation = (
     Tensor
     | Whole
@@ -191,13 +274,21 @@ Operation = (
     | Earlier
     | Scores
     | Inverse
+    | SolvedEach
     | Scan
+    | Constant
+    | Convolution
+    | ScanTogether
+    | Item
     | Previous
     | Last
     | Start
     | Matrix
     | FromMatrix
     | Features
+    | Joined
+    | Seen
+    | BelowLargest
 )
 
 
@@ -230,7 +321,10 @@ class Function:
 
     output: the variable of y. states: pairs (state, variable of its last value). chunk: the default
     length of a chunk. blocks: the body is run on one chunk after the other, each handing its state
-    to the next, so that nothing larger than a chunk's states is held.
+    to the next, so that nothing larger than a chunk's states is held. by_position: positions are
+    axes of the expressions, and batch and heads alone lead. calls: the schedule that this one is
+    for chunks of `chunk`, in place of a body. beside: the size of an axis that the body takes as a
+    part of that of the heads; signals and states that have it have it first.
     """
 
     schedule: str
@@ -240,6 +334,9 @@ class Function:
     states: tuple[tuple[str, str], ...]
     chunk: int | None = None
     blocks: bool = False
+    by_position: bool = False
+    calls: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,44 +9,46 @@ from dataclasses import replace
 from ..derivation.derive import StateSpace, derive
 from ..derivation.structure import Structure, structure
 from ..errors import DsfError, LanguageError
+from ..language.kernel import KernelLayer
 from ..language.layer import Layer
 from ..language.spec import rebuild
 from ..language.tensor import Dims, Input, Number, Reindex, Tensor, walk
 from . import ir
+from .attention import attention
 from .chunks import chunkwise, parallel
 from .combine import combined, readouts
+from .convolutions import constant, convolution
+from .coupled import coupled, scan
 from .factors import Elementwise, NoSchedule, elementwise, memory
 from .opaque import core, merged, named_parts, shared, substituted
+from .side_by_side import one_of_many
 
-SCAN_CHUNK = 64
-SCHEDULES = ("recurrent", "parallel", "chunkwise", "associative_scan")
+SCAN_CHUNK = 32
+SCHEDULES = ("recurrent", "parallel", "chunkwise", "associative_scan", "convolution")
 LOCALS = frozenset(
     "y ys S h B H L x start starts xs rows cols values decay reads lefts ratio ratio_before "
     "from_start from_start_before to_end total scores left_scores read_scores mixed inverse solved "
-    "solved_reads cols_to_end lefts_to_end added corrected end factor term gate skip".split()
+    "solved_reads cols_to_end lefts_to_end added corrected end factor term gate skip states "
+    "exponents factors weights rates right reads_from_start".split()
 )
 ARGUMENTS = ("state", "chunk", "np", "torch")
 
 
 def program(layer: Layer) -> ir.Program:
-    """The program of a layer; raises LanguageError where it reads no token or takes a name."""
+    """The program of a layer; raises LanguageError where it reads no token or takes a name.
+
+    A sum over the past has the schedules of its cache in place of those of a structure.
+    """
     for s in layer.signals:
         if s.name in ARGUMENTS:
             raise LanguageError(f"{layer.name}: code needs the name {s.name!r}; rename the signal")
     if not layer.of_kind("token"):
         raise LanguageError(f"{layer.name} reads no token: there is nothing to run over")
     own, layer = layer, _renamed(layer)
-    functions = [recurrent(layer)]
-    skipped: list[tuple[str, str]] = []
-    try:
-        kind = str(structure(derive(layer)))
-    except DsfError as error:
-        kind = f"none, {error}"
-    for schedule, make in _FAST.items():
-        try:
-            functions.append(_combined(layer, make))
-        except (NoSchedule, DsfError) as error:
-            skipped.append((schedule, str(error)))
+    if isinstance(layer, KernelLayer):
+        functions, skipped, kind = _of_cache(layer)
+    else:
+        functions, skipped, kind = _of_state(layer)
     tokens = layer.of_kind("token")
     leader = next((s for s in tokens if s.name == layer.input_name), tokens[0])
     return ir.Program(
@@ -54,11 +56,45 @@ def program(layer: Layer) -> ir.Program:
         signals=layer.signals,
         arguments=tuple(s.name for s in own.signals),
         leader=leader.name,
-        sizes=_sizes(layer),
+        sizes=_sizes(layer, leader.name),
         functions=tuple(functions),
         skipped=tuple(skipped),
         structure=kind,
     )
+
+
+Found = tuple[list[ir.Function], list[tuple[str, str]], str]
+
+
+def _of_state(layer: Layer) -> Found:
+    """The schedules of a finite state, why there are no others, and the structure of Λ."""
+    functions = [recurrent(layer)]
+    skipped: list[tuple[str, str]] = []
+    try:
+        kind = str(structure(derive(layer)))
+    except DsfError as error:
+        kind = f"none, {error}"
+    many = one_of_many(layer)
+    for schedule, make in _FAST.items():
+        try:
+            functions.append(_combined(layer, make))
+        except (NoSchedule, DsfError) as error:
+            try:
+                if many is None:
+                    raise
+                functions.append(replace(_combined(many[1], make), beside=many[0]))
+            except (NoSchedule, DsfError) as why:
+                skipped.append((schedule, str(error if many is None else why)))
+    return functions, skipped, kind
+
+
+def _of_cache(layer: KernelLayer) -> Found:
+    """The schedules of a sum over the past, and why there are no others."""
+    functions = list(attention(layer))
+    made = {f.schedule for f in functions}
+    why = "there is no finite state; every query reads the whole cache"
+    skipped = [(name, why) for name in SCHEDULES if name not in made]
+    return functions, skipped, f"none, {layer.obstacle}"
 
 
 Maker = Callable[[Layer, StateSpace, Structure, Mapping[str, Tensor]], ir.Function]
@@ -78,15 +114,18 @@ def _combined(layer: Layer, make: Maker) -> ir.Function:
 _FAST: dict[str, Maker] = {
     "parallel": lambda x, space, found, parts: parallel(x, memory(space, found), parts),
     "chunkwise": lambda x, space, found, parts: chunkwise(x, memory(space, found), parts),
-    "associative_scan": lambda x, space, found, parts: associative_scan(
-        x, elementwise(space, found), parts
+    "associative_scan": lambda x, space, found, parts: (
+        scan(x, coupled(space, found), parts)
+        if len(space.states) > 1
+        else associative_scan(x, elementwise(space, found), parts)
     ),
+    "convolution": lambda x, space, found, parts: convolution(x, constant(space, found), parts),
 }
 
 
 def _renamed(layer: Layer) -> Layer:
     """The layer with signals renamed that are called like a variable of the code."""
-    local = re.compile(r"[xt]\d+|\w+_[ic]|new_\w+")
+    local = re.compile(r"[xt]\d+|(factor|term|start|end)_\d+|\w+_[ic]|new_\w+|\w+_new")
     states = {s.name for s in layer.of_kind("state")}
     new = {
         s.name: f"{s.name}_in"
@@ -110,7 +149,7 @@ def _renamed(layer: Layer) -> Layer:
     )
 
 
-def _sizes(layer: Layer) -> tuple[tuple[str, str, str, int], ...]:
+def _sizes(layer: Layer, leader: str) -> tuple[tuple[str, str, str, int], ...]:
     found: dict[str, tuple[str, str, str, int]] = {}
     taken = {s.name for s in layer.signals} | LOCALS | set(ARGUMENTS)
     for s in [*layer.of_kind("token"), *layer.of_kind("constant")]:
@@ -118,6 +157,9 @@ def _sizes(layer: Layer) -> tuple[tuple[str, str, str, int], ...]:
             variable = f"{size}_size" if size in taken else size
             if size.isidentifier():
                 found.setdefault(size, (size, variable, s.name, i - len(s.dims)))
+    if isinstance(layer, KernelLayer):
+        for size, array in ((ir.QUERY, leader), (ir.ENTRY, layer.value)):
+            found[size] = (size, f"{array}.shape[2]", array, 2)
     return tuple(found.values())
 
 
@@ -177,12 +219,12 @@ def recurrent(layer: Layer) -> ir.Function:
 
 
 def associative_scan(layer: Layer, parts: Elementwise, opaque: Mapping[str, Tensor]) -> ir.Function:
-    """All states at once, by a tree over time: for a Λ that is diagonal."""
+    """All states of a chunk at once, entry by entry: for a Λ that is diagonal."""
     decay, term, readout = merged([parts.decay, parts.term, parts.readout], opaque)
     named = named_parts([("factor", decay), ("term", term)], "x", reuse=False)
     return ir.Function(
         schedule="associative_scan",
-        doc="All states of a chunk at once, by a tree over time of depth log2(chunk).",
+        doc="All states of a chunk at once, by a scan of every entry over time.",
         body=(
             ir.Let("start", ir.Start(parts.state, layer.start.get(parts.state), parts.dims)),
             *(ir.Let(name, ir.Whole(x, x.dims, thin=name != "term")) for name, x in named),

@@ -19,6 +19,9 @@ class NumpyPrinter(Printer):
         "log": "np.log",
         "tanh": "np.tanh",
         "sqrt": "np.sqrt",
+        "cos": "np.cos",
+        "sin": "np.sin",
+        "step": "_step",
         "sigmoid": "_sigmoid",
         "softplus": "_softplus",
         "relu": "_relu",
@@ -53,6 +56,10 @@ class NumpyPrinter(Printer):
         """Views."""
         return f"np.split({text}, range(chunk, {text}.shape[2], chunk), 2)"
 
+    def repeated(self, text: str, count: str, axis: int) -> str:
+        """A copy."""
+        return f"np.repeat({text}, {count}, {axis})"
+
     helpers = {  # noqa: RUF012
         "_sigmoid": '''
 def _sigmoid(x):
@@ -64,6 +71,11 @@ def _sigmoid(x):
 def _softplus(x):
     """log(1 + exp(x)) without overflow."""
     return np.logaddexp(x, 0)
+''',
+        "_step": '''
+def _step(x):
+    """1 where x is positive, 0 elsewhere."""
+    return np.where(x > 0, 1, 0).astype(x.dtype)
 ''',
         "_relu": '''
 def _relu(x):
@@ -137,6 +149,14 @@ def _inverse(lower):
         out[..., i, :i] = (lower[..., i, None, :i] @ out[..., :i, :i])[..., 0, :]
     return out
 ''',
+        "_solved_each": '''
+def _solved_each(lower, rates, right):
+    """Rows x[i] = right[i] + rates[i] * (lower[i] @ x), one by one; lower is strictly lower."""
+    x = right + 0 * rates
+    for i in range(1, lower.shape[-1]):
+        x[..., i, :] += rates[..., i, :] * (lower[..., i, None, :i] @ x[..., :i, :])[..., 0, :]
+    return x
+''',
         "_to_end": '''
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
@@ -183,5 +203,90 @@ def _tree(factor, term):
     )
     both = np.stack([even, odd], 3)
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+''',
+        "_convolution": '''
+def _convolution(factors, terms, starts):
+    """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
+    L, every = terms[0].shape[2], range(len(terms))
+    like = next(x for row in factors for x in row if x is not None)[None]
+    zero, one = np.zeros_like(like), np.ones_like(like)
+    power = [[zero if x is None else x[None] for x in row] for row in factors]
+    powers = [[one if i == j else zero for j in every] for i in every]
+    first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
+    while powers[0][0].shape[2] < L:
+        later = _times(powers, power)
+        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        power = _times(power, power)
+    size = 1 << (2 * L - 1).bit_length()
+    written = [np.fft.rfft(x, size, 2) for x in terms]
+    states = []
+    for row in powers:
+        pairs = zip(row, written, strict=True)
+        spectrum = sum(np.fft.rfft(x[:, :, :L], size, 2) * b for x, b in pairs)
+        begun = sum(x[:, :, :L] * h[:, :, None] for x, h in zip(row, first, strict=True))
+        states.append(begun + np.fft.irfft(spectrum, size, 2)[:, :, :L])
+    return states
+''',
+        "_seen": '''
+def _seen(x, axis, fill):
+    """Values by query and entry, on an axis and the next; `fill` at entries after the query."""
+    count, entries = x.shape[axis], x.shape[axis + 1]
+    seen = np.tri(count, entries, entries - count, dtype=bool)
+    return np.where(seen.reshape(count, entries, *[1] * (-axis - 2)), x, fill)
+''',
+        "_below_largest": '''
+def _below_largest(x, axis):
+    """Entries less the largest one along an axis."""
+    return x - x.max(axis, keepdims=True)
+''',
+        "_merged": '''
+def _merged(x, heads, axis):
+    """An axis made part of that of the heads, as its faster part."""
+    x = np.moveaxis(x, axis, heads + 1)
+    return x.reshape(*x.shape[:heads], -1, *x.shape[heads + 2 :])
+''',
+        "_parted": '''
+def _parted(x, count, axis):
+    """The faster part of axis 1, `count` entries, made an axis of its own."""
+    return np.moveaxis(x.reshape(x.shape[0], -1, count, *x.shape[2:]), 2, axis)
+''',
+        "_scan_together": '''
+def _scan_together(factors, terms, starts):
+    """h[i] = factors[i] h[i - 1] + terms[i] along axis 2, for several states that are coupled."""
+    zero = np.zeros_like(terms[0])
+    factors = [[zero if x is None else x for x in row] for row in factors]
+    first = [sum(a[:, :, 0] * h for a, h in zip(row, starts, strict=True)) for row in factors]
+    terms = [
+        np.concatenate([x[:, :, :1] + h[:, :, None], x[:, :, 1:]], 2)
+        for x, h in zip(terms, first, strict=True)
+    ]
+    return _tree_together(factors, terms)
+''',
+        "_tree_together": '''
+def _tree_together(factors, terms):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = terms[0].shape[2]
+    if L == 1:
+        return terms
+    if L % 2:
+        terms = [np.concatenate([x, x[:, :, :1]], 2) for x in terms]
+        factors = [[np.concatenate([x, x[:, :, :1]], 2) for x in row] for row in factors]
+    a, b = ([[x[:, :, i::2] for x in row] for row in factors] for i in (0, 1))
+    u, v = ([[x[:, :, i::2]] for x in terms] for i in (0, 1))
+    later = [x + y for (x,), (y,) in zip(_times(b, u), v, strict=True)]
+    odd = _tree_together(_times(b, a), later)
+    before = [[np.concatenate([np.zeros_like(x[:, :, :1]), x[:, :, :-1]], 2)] for x in odd]
+    even = [x + y for (x,), (y,) in zip(_times(a, before), u, strict=True)]
+    both = (np.stack([x, y], 3) for x, y in zip(even, odd, strict=True))
+    return [x.reshape(*x.shape[:2], -1, *x.shape[4:])[:, :, :L] for x in both]
+''',
+        "_times": '''
+def _times(left, right):
+    """The product of two matrices whose entries are arrays."""
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
 ''',
     }

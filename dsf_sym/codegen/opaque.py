@@ -28,7 +28,7 @@ from ..language.tensor import (
     walk,
 )
 
-RATIONAL = ("inverse", "relu")
+RATIONAL = ("inverse", "relu", "step")
 """Functions whose values at rational numbers are rational."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..language.layer import Signal
-from ..language.tensor import Dims, Tensor
+from ..language.tensor import Dims, Input, Tensor, walk
 from . import ir
-from .expressions import ExpressionPrinter
+from .expressions import ATOM, ExpressionPrinter, tight
 
 
 class Printer(ExpressionPrinter):
@@ -22,19 +22,21 @@ class Printer(ExpressionPrinter):
         """The chunks of an array along axis 2."""
         raise NotImplementedError
 
+    def repeated(self, text: str, count: str, axis: int) -> str:
+        """Every entry along an axis `count` times."""
+        raise NotImplementedError
+
     # --- operations -------------------------------------------------------------------------------
 
     def operation(self, value: ir.Operation) -> str:
         """The right-hand side of an assignment."""
         match value:
             case ir.Whole(value=node, merged=merged, thin=thin):
-                text = (
-                    self.expression(node)[0]
-                    if thin and self.varies(node)
-                    else self.everywhere(node)
-                )
+                whole = thin and self.varies(node)
+                shown = self.expression(node) if whole else self.everywhere(node)
                 if not merged:
-                    return text
+                    return shown[0]
+                text = tight(shown, ATOM)
                 return f"{text}[..., None]" if not node.dims else f"{text}.reshape(B, H, L, -1)"
             case ir.Chunked(source=source, fill=fill):
                 return f"_chunks({source}, chunk, {fill})"
@@ -52,8 +54,24 @@ class Printer(ExpressionPrinter):
                 return f"_scores({rows}, {cols}, {decay.name}, {before})"
             case ir.Inverse(matrix=matrix):
                 return f"_inverse({matrix})"
+            case ir.SolvedEach(lower=lower, rates=rates, right=right):
+                return f"_solved_each({lower}, {rates}, {right})"
             case ir.Scan(factor=factor, term=term, start=start):
                 return f"_scan({factor}, {term}, {start})"
+            case ir.Constant(value=node, dims=dims):
+                text = self.expression(node)[0]
+                if not any(isinstance(x, Input) for x in walk(node)):
+                    text = self.constant(text)
+                return self.broadcast(text, f"({', '.join(['H', '1', *map(self.size, dims)])})")
+            case (
+                ir.Convolution(factors=factors, terms=terms, starts=starts)
+                | ir.ScanTogether(factors=factors, terms=terms, starts=starts)
+            ):
+                rows = ", ".join(_listed([x or "None" for x in row]) for row in factors)
+                called = "_convolution" if isinstance(value, ir.Convolution) else "_scan_together"
+                return f"{called}([{rows}], {_listed(terms)}, {_listed(starts)})"
+            case ir.Item(source=source, index=index):
+                return f"{source}[{index}]"
             case ir.Previous(source=source, start=start):
                 return f"{self.concatenate}([{start}[:, :, None], {source}[:, :, :-1]], 2)"
             case ir.Last(source=source, features=features):
@@ -87,6 +105,13 @@ class Printer(ExpressionPrinter):
                 if not dims:
                     return f"{source}[..., 0]"
                 return f"{source}.reshape(B, H, L, {', '.join(map(self.size, dims))})"
+            case ir.Joined(given=given, new=new):
+                both = f"{self.concatenate}([{self.given(given)}, {new}], 2)"
+                return f"{new} if state is None else {both}"
+            case ir.Seen(source=source, features=features, least=least):
+                return f"_seen({source}, {-features}, {f'-{self.library}.inf' if least else 0})"
+            case ir.BelowLargest(source=source, features=features):
+                return f"_below_largest({source}, {1 - features})"
             case _:
                 return self.expression(value)[0]
 
@@ -99,6 +124,7 @@ class Printer(ExpressionPrinter):
 
     def lines(self, function: ir.Function) -> Iterator[str]:
         """The body of a function."""
+        self.in_loop = function.by_position
         self.varying = {s.name for s in self.program.signals if s.kind == "token"}
         for statement in function.body:
             if isinstance(statement, ir.Loop):
@@ -109,6 +135,7 @@ class Printer(ExpressionPrinter):
                 self.varying.add(statement.name)
             if text != statement.name:
                 yield f"{statement.name} = {text}"
+        self.in_loop = False
 
     def loop(self, loop: ir.Loop) -> Iterator[str]:
         """A loop over slices along time; what it keeps is stacked after it."""
@@ -129,9 +156,12 @@ class Printer(ExpressionPrinter):
         self.varying |= {name for name, _ in loop.over}
         yield from (f"    {kept}.append({x})" for x, kept in loop.before)
         for let in loop.body:
-            assert isinstance(let.value, Tensor)
-            whole = (let.name, "ys") in loop.after
-            text = self.everywhere(let.value) if whole else self.expression(let.value, True)[0]
+            if not isinstance(let.value, Tensor):
+                text = self.operation(let.value)
+            elif (let.name, "ys") in loop.after:
+                text = self.everywhere(let.value)[0]
+            else:
+                text = self.expression(let.value, True)[0]
             self.varying.add(let.name)
             yield f"    {let.name} = {text}"
         yield from (f"    {kept}.append({x})" for x, kept in loop.after)
@@ -142,21 +172,32 @@ class Printer(ExpressionPrinter):
 
     def function(self, function: ir.Function) -> str:
         """The text of one function."""
+        if function.calls:
+            return self.call(function)
         body = list(self.lines(function))
         used = set(re.findall(r"[A-Za-z_]\w*", "\n".join(body)))
         sizes = [
             f"{variable} = {array}.shape[{at}]"
             for _, variable, array, at in self.program.sizes
-            if variable in used
+            if variable in used and variable != function.beside
         ]
         pairs = zip(self.program.arguments, self.program.signals, strict=True)
         renamed = [f"{s.name} = {own}" for own, s in pairs if own != s.name and s.kind != "state"]
         cut = function.chunk is not None and not function.blocks
         body = (["chunk = min(chunk, L)"] if cut else []) + body
-        head = [*renamed, *self.lead(used | ({"L"} if cut else set())), *sizes]
+        head = [
+            *renamed,
+            *self.beside(function),
+            *self.lead(used | ({"L"} if cut else set())),
+            *sizes,
+        ]
         pairs = zip(self.program.arguments, self.program.signals, strict=True)
         arguments = [own for own, s in pairs if s.kind != "state"]
-        ends = [name for _, name in function.states]
+        ends, output = [name for _, name in function.states], function.output
+        if function.beside:
+            count = self.size_names[function.beside]
+            ends = [f"_parted({name}, {count}, 2)" for name in ends]
+            output = f"_parted({output}, {count}, 3)"
         result = ends[0] if len(ends) == 1 else f"({', '.join(ends)})"
         chunk = [f"chunk={function.chunk}"] if function.chunk else []
         called = f"_{function.schedule}_of_chunk" if function.blocks else function.schedule
@@ -165,11 +206,40 @@ class Printer(ExpressionPrinter):
             f"def {called}({', '.join([*arguments, *own])}):",
             f'    """{function.doc}"""',
             *(f"    {x}" for line in [*head, *body] for x in wrapped(line, 96)),
-            f"    return {function.output}, {result}",
+            f"    return {output}, {result}",
         ]
         if function.blocks:
             out = [*self.blocks(function, arguments, called), "", "", *out]
         return "\n".join(out) + "\n"
+
+    def call(self, function: ir.Function) -> str:
+        """The function that is another for chunks of another length."""
+        pairs = zip(self.program.arguments, self.program.signals, strict=True)
+        arguments = ", ".join(own for own, s in pairs if s.kind != "state")
+        return (
+            f"def {function.schedule}({arguments}, state=None):\n"
+            f'    """{function.doc}"""\n'
+            f"    return {function.calls}({arguments}, state, chunk={function.chunk})\n"
+        )
+
+    def beside(self, function: ir.Function) -> Iterator[str]:
+        """The lines that make an axis of the signals and states part of that of the heads."""
+        if not function.beside:
+            return
+        _, count, array, at = next(x for x in self.program.sizes if x[0] == function.beside)
+        yield f"{count} = {array}.shape[{at}]"
+        for s in self.program.signals:
+            at = {"token": 1, "constant": 0, "state": 1}[s.kind]
+            after = {"token": 3, "constant": 1, "state": 2}[s.kind]
+            if s.kind == "state":
+                continue
+            if s.dims[:1] == (function.beside,):
+                yield f"{s.name} = _merged({s.name}, {at}, {after})"
+            else:
+                yield f"{s.name} = {self.repeated(s.name, count, at)}"
+        one = sum(s.kind == "state" for s in self.program.signals) == 1
+        merged = "_merged(state, 1, 2)" if one else "tuple(_merged(x, 1, 2) for x in state)"
+        yield f"state = None if state is None else {merged}"
 
     def blocks(self, function: ir.Function, arguments: list[str], called: str) -> list[str]:
         """The function that runs another on one chunk of time after the other."""
@@ -181,7 +251,7 @@ class Printer(ExpressionPrinter):
         one = len(tokens) == 1
         return [
             f"{head}, chunk={function.chunk}):",
-            '    """A tree over time within chunks; the state is carried from chunk to chunk."""',
+            '    """One chunk of tokens after the other, each handing its state to the next."""',
             "    ys = []",
             f"    for {names} in {self.cuts(tokens[0])}:" if one else f"    for {names} in zip(",
             *([] if one else [f"        {self.cuts(x)}," for x in tokens]),
@@ -230,12 +300,21 @@ class Printer(ExpressionPrinter):
         return self.helpers[name].replace("NEUTRAL", "0" if log else "1").lstrip("\n")
 
 
+def _listed(names: Iterable[str]) -> str:
+    return f"[{', '.join(names)}]"
+
+
 def wrapped(line: str, width: int) -> list[str]:
     """A long assignment broken before operators, the outermost first, in parentheses."""
     if len(line) <= width or " = " not in line:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
     target, value = line.split(" = ", 1)
+    called = re.fullmatch(r"_\w+\((.*)\)", value)
+    if called:
+        arguments = [x.removeprefix(",").strip() for x in _broken(called[1], (", [",), 0)]
+        opened = value[: called.start(1)]
+        return [f"{target} = {opened}", *(f"{indent}    {x}," for x in arguments), f"{indent})"]
     pieces = [value]
     for depth in range(4):
         for operators in (" + ", " - "), (" * ", " @ ", " / "):
@@ -250,7 +329,7 @@ def _broken(value: str, operators: tuple[str, ...], at: int) -> list[str]:
     out: list[str] = []
     for i, c in enumerate(value):
         depth += (c in "([") - (c in ")]")
-        if depth == at and i and value[i : i + 3] in operators:
+        if depth == at and i and value.startswith(operators, i):
             out.append(value[start:i].strip())
             start = i
     return [*out, value[start:].strip()]
@@ -261,7 +340,8 @@ def dims_text(lead: str, dims: Dims) -> str:
     return f"[{', '.join([lead, *dims])}]" if dims else f"[{lead}]"
 
 
-def shape_line(signal: Signal) -> str:
-    """One line of the header: a signal and its shape."""
-    lead = {"token": "B, H, L", "constant": "H", "state": "B, H"}[signal.kind]
+def shape_line(signal: Signal, *, cached: bool = False) -> str:
+    """One line of the header: a signal and its shape. cached: a state is a cache of P entries."""
+    kept = "B, H, P" if cached else "B, H"
+    lead = {"token": "B, H, L", "constant": "H", "state": kept}[signal.kind]
     return f"{signal.name}: {dims_text(lead, signal.dims)}, {signal.domain}"

@@ -5,6 +5,7 @@ Transition: identity + rank one along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is identity plus rank one along n: products of it are no longer of that
   structure
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -16,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec e9d4ba9fa0480d422af3c1c64ef0d94418936d661125474994d62507c9557df5
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
 body 82b59f40b079d2c37097e4f898496dd70394b3f746f1cb223957f4ec0feaeaf9
 """
 

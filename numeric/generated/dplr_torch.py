@@ -5,6 +5,7 @@ Transition: diagonal(alpha) + rank one along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is diagonal along n plus rank one along n: products of it are no longer of
   that structure
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -18,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 696fced4a8cf94e0df2debce3cdea1ab74508e63f68d41853ff3a5858ad44443
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
 body 38061e8d60a90f62e35ec401530b36d171893707d2130c1f14437e964530d8ff
 """
 

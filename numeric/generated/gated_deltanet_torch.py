@@ -5,6 +5,7 @@ Transition: alpha * (identity + rank one) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is scalar times identity plus rank one along n: products of it are no longer
   of that structure
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -17,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
 body 74853654fca54a84d9a8134c2f6a0d9dc0c0b902febfb30613ddb9837d009768
 """
 

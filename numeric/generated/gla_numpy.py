@@ -3,6 +3,7 @@
 Made by `dsf generate gla --target numpy` from derivations/gla.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -14,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec ae1d9a9dfc5d8a9faf717eceaaba1f4f4c4aaf640a158ab487902b867acd06c0
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 958d3c53ddcb95c2e56f1b011e94073557dc519ccfef4caa75a7ca73d2bd56fd
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body de634d0ded55abfed2c768739c94e7a0888c8cebc7b694054213ec69f7819c2c
 """
 
 import numpy as np
@@ -92,8 +93,8 @@ def chunkwise(q, k, v, alpha, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, alpha, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, alpha, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, alpha_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -108,7 +109,7 @@ def associative_scan(q, k, v, alpha, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -3,6 +3,7 @@
 Made by `dsf generate hgrn2 --target numpy` from derivations/hgrn2.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 v: [B, H, L, d], real
@@ -13,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 7d30aadc554a2c4750614e3f93f19d0b32c160b1f7aacef9cff06e1af10fa8d5
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 397b5eb56860ac2193fad49bb70ee663c314ecddf5a6f8e95dcb7ed1c6b5eae8
 """
 
 import numpy as np
@@ -93,8 +94,8 @@ def chunkwise(q, v, alpha, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, v, alpha, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, v, alpha, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, v_c, alpha_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -108,7 +109,7 @@ def associative_scan(q, v, alpha, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, v, alpha, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -3,6 +3,7 @@
 Made by `dsf generate hgrn2 --target torch` from derivations/hgrn2.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 v: [B, H, L, d], real
@@ -13,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 345bf99cb9bd1252c897fcf8698d5d1df7373dd7a5d916b0b14df66045f8a8d7
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body a013a4d6367d4c84171f1e4727c0874cade8d82cfb3570798cdcf1c98cf6d217
 """
 
 import torch
@@ -89,8 +90,8 @@ def chunkwise(q, v, alpha, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, v, alpha, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, v, alpha, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, v_c, alpha_c in zip(
         q.split(chunk, 2),
@@ -104,7 +105,7 @@ def associative_scan(q, v, alpha, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, v, alpha, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]
@@ -180,27 +181,39 @@ def _products(decay, axis):
     return torch.cumprod(decay, axis)
 
 
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
-    first, rest = term.split([1, term.shape[2] - 1], 2)
-    first = factor[:, :, :1] * start[:, :, None] + first
-    return _tree(factor, torch.cat([first, rest], 2))
-
-
-def _tree(factor, term):
-    """The same from zero: pairs of steps are steps of a sequence half as long."""
-    L = term.shape[2]
-    if L == 1:
-        return term
-    if L % 2:
-        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
-    (a_even, a_odd), (b_even, b_odd) = (
-        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
-    )
-    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
-    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
-    even = b_even + before
-    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+    return _Scan.apply(factor, term, start)
 
 
 SCHEDULES = {

@@ -5,6 +5,7 @@ Transition: (identity + rank one) * diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is diagonal along n plus rank one along n: products of it are no longer of
   that structure
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -17,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 37caec4ddfbbac2d57f49308fa02d0b123787e71dd339a3a7a70ea13e5f041fc
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
 body 78f1e9b34172e88878a34da319f79322f3757f2a91779c1c6a54505c877b3bbd
 """
 

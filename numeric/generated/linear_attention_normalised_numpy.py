@@ -4,6 +4,7 @@ Made by `dsf generate linear_attention_normalised --target numpy` from
   derivations/linear_attention_normalised.py.
 Transition: block diagonal; S from S: identity; z from z: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec f87375dd1920d0b249883d6b1c138c5787300fbfcc58909f1f20a03b6a6958d8
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body e2f5021ffa5cbb17262ca0cc90cdd163a3596d08999e907bdb50862b0775066b
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 752ed989a8227ae12eb098abad3c67961e7be88231fc0e427b7a1ecbc6cfc327
 """
 
 import numpy as np
@@ -115,8 +116,8 @@ def chunkwise(q, k, v, state=None, chunk=64):
     return y, (S, end)
 
 
-def associative_scan(q, k, v, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -130,7 +131,7 @@ def associative_scan(q, k, v, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -3,6 +3,7 @@
 Made by `dsf generate linear_attention --target numpy` from derivations/linear_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -13,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 96013ee456a1e343494028785c158576341f003782179b79a30e83d44d204500
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body face2dceecf9718976996770ffb04f7afc15c105aae2004a39706bd086305b07
 """
 
 import numpy as np
@@ -80,8 +81,8 @@ def chunkwise(q, k, v, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -95,7 +96,7 @@ def associative_scan(q, k, v, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]

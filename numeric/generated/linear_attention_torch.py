@@ -3,6 +3,7 @@
 Made by `dsf generate linear_attention --target torch` from derivations/linear_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -13,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body caa02da36aafad10c2038150c91a080fea5642a16b0d596e9aeb3e4632b24b5b
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 779f1a151baeea2ad35ccbf631eb5bb12af33faaba5c6afedd60ec8f5fa8bc59
 """
 
 import torch
@@ -75,8 +76,8 @@ def chunkwise(q, k, v, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c in zip(
         q.split(chunk, 2),
@@ -90,7 +91,7 @@ def associative_scan(q, k, v, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]
@@ -123,27 +124,39 @@ def _causal(rows):
     return rows.new_ones(rows.shape[-2], rows.shape[-2]).tril()
 
 
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
-    first, rest = term.split([1, term.shape[2] - 1], 2)
-    first = factor[:, :, :1] * start[:, :, None] + first
-    return _tree(factor, torch.cat([first, rest], 2))
-
-
-def _tree(factor, term):
-    """The same from zero: pairs of steps are steps of a sequence half as long."""
-    L = term.shape[2]
-    if L == 1:
-        return term
-    if L % 2:
-        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
-    (a_even, a_odd), (b_even, b_odd) = (
-        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
-    )
-    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
-    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
-    even = b_even + before
-    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+    return _Scan.apply(factor, term, start)
 
 
 SCHEDULES = {

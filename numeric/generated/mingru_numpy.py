@@ -5,6 +5,7 @@ Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
 
 v: [B, H, L, d], real
 f: [B, H, L, d], (0, 1]
@@ -14,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 529a05bfc783aa1c1cb8d1ef708217afd9af65e01f007ca14657624cc44b134a
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body e1679f233344a52628249edf225a8ac906d1fc7c85e296cac0b352e3609046c4
 """
 
 import numpy as np
@@ -36,8 +37,8 @@ def recurrent(v, f, state=None):
     return ys, h
 
 
-def associative_scan(v, f, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(v, f, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for v_c, f_c in zip(
         np.split(v, range(chunk, v.shape[2], chunk), 2),
@@ -50,7 +51,7 @@ def associative_scan(v, f, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(v, f, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     d = v.shape[-1]
     start = np.zeros((B, H, d), v.dtype) if state is None else state

@@ -4,6 +4,7 @@ Made by `dsf generate normalised_attention --target numpy` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 8f25c629890266a27d50f23fe7a65aa949b18464ba49cd42590716084a1abde8
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body e880ce90e2e1d6c192c708562c4898068155cfdd5cdb626c456d325a4c74ee3a
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 404bec948648e22733f4770b68c8bf83444f62b3b308ab1f8fc3116efd497dea
 """
 
 import numpy as np
@@ -85,8 +86,8 @@ def chunkwise(q, k, v, eta, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, eta, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, eta, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, eta_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -101,7 +102,7 @@ def associative_scan(q, k, v, eta, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, eta, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -4,6 +4,7 @@ Made by `dsf generate normalised_attention_sigmoid --target numpy` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body be87b39dbc93afa9835bab35512261106eada69bea7149b0f0ef56f24e0efed9
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body b42831292aa8e6902d9a14d78d483aca5a9ab16d45cde1e5400e3d3e76ea6e60
 """
 
 import numpy as np
@@ -85,8 +86,8 @@ def chunkwise(q, k, v, z, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, z, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, z, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, z_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -101,7 +102,7 @@ def associative_scan(q, k, v, z, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, z, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -5,6 +5,7 @@ Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
 
 v: [B, H, L, d], real
 f: [B, H, L, d], (0, 1]
@@ -16,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 4b24995d06124b852cd8fd53421529cbf30049d9b9855e1c7e12f7ba8f2b168a
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body ad27a4cd27572a254992697ab5177f97b5795d687a05b177aa90969f74582738
 """
 
 import numpy as np
@@ -43,8 +44,8 @@ def recurrent(v, f, g, o, state=None):
     return ys, h
 
 
-def associative_scan(v, f, g, o, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(v, f, g, o, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for v_c, f_c, g_c, o_c in zip(
         np.split(v, range(chunk, v.shape[2], chunk), 2),
@@ -59,7 +60,7 @@ def associative_scan(v, f, g, o, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(v, f, g, o, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     d = v.shape[-1]
     start = np.zeros((B, H, d), v.dtype) if state is None else state

@@ -5,6 +5,7 @@ Transition: diagonal(exp(-a softplus(z))) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
 
 v: [B, H, L, d], real
 g: [B, H, L, d], (0, 1]
@@ -17,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 72b6da0d335ffe0c9dd6cc22d46fb73eacb0abd493c22ae966390d23258931ec
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 2eebba888455cce4bcdc9f99fdf60dc5e4f8b920ea9615b5325cb9e774cf09d5
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body fb632c73ac2ce5529ab177fe97e3a92029155bb06b21b39b35dbdccd2e44cd31
 """
 
 import numpy as np
@@ -45,8 +46,8 @@ def recurrent(v, g, o, a, z, state=None):
     return ys, h
 
 
-def associative_scan(v, g, o, a, z, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(v, g, o, a, z, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for v_c, g_c, o_c, z_c in zip(
         np.split(v, range(chunk, v.shape[2], chunk), 2),
@@ -61,7 +62,7 @@ def associative_scan(v, g, o, a, z, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(v, g, o, a, z, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     d = v.shape[-1]
     start = np.zeros((B, H, d), v.dtype) if state is None else state

@@ -5,6 +5,7 @@ Transition: diagonal(exp(-a softplus(z))) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
 
 v: [B, H, L, d], real
 g: [B, H, L, d], (0, 1]
@@ -17,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 72b6da0d335ffe0c9dd6cc22d46fb73eacb0abd493c22ae966390d23258931ec
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body c447a9a5efc16443eb94c3e8470f27ac5abe1c77946a5305631367a50485b7c4
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body be11c7cf9e4f48d693aa71b716c25df3360ee5fcef9f2267d37428cbfd4e44fd
 """
 
 import torch
@@ -40,8 +41,8 @@ def recurrent(v, g, o, a, z, state=None):
     return ys, h
 
 
-def associative_scan(v, g, o, a, z, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(v, g, o, a, z, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for v_c, g_c, o_c, z_c in zip(
         v.split(chunk, 2),
@@ -56,7 +57,7 @@ def associative_scan(v, g, o, a, z, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(v, g, o, a, z, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     d = v.shape[-1]
     start = v.new_zeros((B, H, d)) if state is None else state
@@ -73,27 +74,39 @@ def _softplus(x):
     return torch.logaddexp(x, torch.zeros_like(x))
 
 
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
-    first, rest = term.split([1, term.shape[2] - 1], 2)
-    first = factor[:, :, :1] * start[:, :, None] + first
-    return _tree(factor, torch.cat([first, rest], 2))
-
-
-def _tree(factor, term):
-    """The same from zero: pairs of steps are steps of a sequence half as long."""
-    L = term.shape[2]
-    if L == 1:
-        return term
-    if L % 2:
-        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
-    (a_even, a_odd), (b_even, b_odd) = (
-        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
-    )
-    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
-    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
-    even = b_even + before
-    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+    return _Scan.apply(factor, term, start)
 
 
 SCHEDULES = {

@@ -5,6 +5,7 @@ Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
 
 v: [B, H, L, d], real
 f: [B, H, L, d], (0, 1]
@@ -15,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec a3d6f38f54c572604895e9ae615670c9eeea466b7ff3844256243b1482dc53a5
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 729422765a44df22e28fcd324b57b8709573a8d4059c71860674b3865d972fc0
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 9b44545abc0781b60ae96a8c15ac620355a903161a9730c729312b23057d69e1
 """
 
 import numpy as np
@@ -37,8 +38,8 @@ def recurrent(v, f, g, state=None):
     return ys, h
 
 
-def associative_scan(v, f, g, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(v, f, g, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for v_c, f_c, g_c in zip(
         np.split(v, range(chunk, v.shape[2], chunk), 2),
@@ -52,7 +53,7 @@ def associative_scan(v, f, g, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(v, f, g, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     d = v.shape[-1]
     start = np.zeros((B, H, d), v.dtype) if state is None else state

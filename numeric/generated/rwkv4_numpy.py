@@ -2,7 +2,7 @@
 
 Made by `dsf generate rwkv4 --target numpy` from derivations/rwkv4.py.
 Transition: block diagonal; a from a: diagonal(exp(w)) along d; b from b: diagonal(exp(w)) along d.
-Schedules: recurrent, associative_scan.
+Schedules: recurrent, associative_scan, convolution.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
 
@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body ea2217bd5c43cd191c80580e35246ce34ae99cb1e64228de37578853172d2daf
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 4ec0efd554d744099197fc32851802bafa447d6dbda835d3b1b4e72d3905edfc
 """
 
 import numpy as np
@@ -55,8 +55,8 @@ def recurrent(p, v, w, c, state=None):
     return ys, (a, b)
 
 
-def associative_scan(p, v, w, c, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(p, v, w, c, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for p_c, v_c in zip(
         np.split(p, range(chunk, p.shape[2], chunk), 2),
@@ -69,7 +69,7 @@ def associative_scan(p, v, w, c, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(p, v, w, c, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     d = p.shape[-1]
     start = np.zeros((B, H, d), v.dtype) if state is None else state[0]
@@ -87,6 +87,42 @@ def _associative_scan_of_chunk(p, v, w, c, state):
     y_3 = b_2 + np.exp(c[:, None] + p)
     y = y_2 / y_3
     return y, (end, end_2)
+
+
+def convolution(p, v, w, c, state=None, chunk=256):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for p_c, v_c in zip(
+        np.split(p, range(chunk, p.shape[2], chunk), 2),
+        np.split(v, range(chunk, v.shape[2], chunk), 2),
+        strict=True,
+    ):
+        y, state = _convolution_of_chunk(p_c, v_c, w, c, state)
+        ys.append(y)
+    return np.concatenate(ys, 2), state
+
+
+def _convolution_of_chunk(p, v, w, c, state):
+    """All states of a chunk at once: what is added, convolved with the powers of Λ."""
+    B, H = v.shape[:2]
+    d = p.shape[-1]
+    start_1 = np.zeros((B, H, d), v.dtype) if state is None else state[0]
+    factor_1 = np.broadcast_to(np.exp(w[:, None]), (H, 1, d))
+    term_1 = np.exp(p) * v
+    states = _convolution([[factor_1]], [term_1], [start_1])
+    a = states[0]
+    end_1 = a[..., -1, :]
+    a_2 = np.concatenate([start_1[:, :, None], a[:, :, :-1]], 2)
+    y_2 = a_2 + np.exp(c[:, None] + p) * v
+    start_1_2 = np.zeros((B, H, d), v.dtype) if state is None else state[1]
+    term_1_2 = np.exp(p)
+    states_2 = _convolution([[factor_1]], [term_1_2], [start_1_2])
+    b = states_2[0]
+    end_1_2 = b[..., -1, :]
+    b_2 = np.concatenate([start_1_2[:, :, None], b[:, :, :-1]], 2)
+    y_3 = b_2 + np.exp(c[:, None] + p)
+    y = y_2 / y_3
+    return y, (end_1, end_1_2)
 
 
 def _scan(factor, term, start):
@@ -113,7 +149,40 @@ def _tree(factor, term):
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
 
 
+def _convolution(factors, terms, starts):
+    """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
+    L, every = terms[0].shape[2], range(len(terms))
+    like = next(x for row in factors for x in row if x is not None)[None]
+    zero, one = np.zeros_like(like), np.ones_like(like)
+    power = [[zero if x is None else x[None] for x in row] for row in factors]
+    powers = [[one if i == j else zero for j in every] for i in every]
+    first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
+    while powers[0][0].shape[2] < L:
+        later = _times(powers, power)
+        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        power = _times(power, power)
+    size = 1 << (2 * L - 1).bit_length()
+    written = [np.fft.rfft(x, size, 2) for x in terms]
+    states = []
+    for row in powers:
+        pairs = zip(row, written, strict=True)
+        spectrum = sum(np.fft.rfft(x[:, :, :L], size, 2) * b for x, b in pairs)
+        begun = sum(x[:, :, :L] * h[:, :, None] for x, h in zip(row, first, strict=True))
+        states.append(begun + np.fft.irfft(spectrum, size, 2)[:, :, :L])
+    return states
+
+
+def _times(left, right):
+    """The product of two matrices whose entries are arrays."""
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
+
+
 SCHEDULES = {
     "recurrent": recurrent,
     "associative_scan": associative_scan,
+    "convolution": convolution,
 }

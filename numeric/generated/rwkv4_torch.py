@@ -2,7 +2,7 @@
 
 Made by `dsf generate rwkv4 --target torch` from derivations/rwkv4.py.
 Transition: block diagonal; a from a: diagonal(exp(w)) along d; b from b: diagonal(exp(w)) along d.
-Schedules: recurrent, associative_scan.
+Schedules: recurrent, associative_scan, convolution.
 no parallel: Λ is diagonal along d: the decay varies along the values
 no chunkwise: Λ is diagonal along d: the decay varies along the values
 
@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body b6913e72ce98df55ef537cb545c2c727ddaf4c548f2a4d8fe3810e3d6660850a
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 329b7260f16461767ae1cd6a2f7851a48bbe888f444440684e8697091aa028ec
 """
 
 import torch
@@ -55,8 +55,8 @@ def recurrent(p, v, w, c, state=None):
     return ys, (a, b)
 
 
-def associative_scan(p, v, w, c, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(p, v, w, c, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for p_c, v_c in zip(
         p.split(chunk, 2),
@@ -69,7 +69,7 @@ def associative_scan(p, v, w, c, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(p, v, w, c, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     d = p.shape[-1]
     start = v.new_zeros((B, H, d)) if state is None else state[0]
@@ -89,30 +89,111 @@ def _associative_scan_of_chunk(p, v, w, c, state):
     return y, (end, end_2)
 
 
+def convolution(p, v, w, c, state=None, chunk=256):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for p_c, v_c in zip(
+        p.split(chunk, 2),
+        v.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _convolution_of_chunk(p_c, v_c, w, c, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _convolution_of_chunk(p, v, w, c, state):
+    """All states of a chunk at once: what is added, convolved with the powers of Λ."""
+    B, H = v.shape[:2]
+    d = p.shape[-1]
+    start_1 = v.new_zeros((B, H, d)) if state is None else state[0]
+    factor_1 = torch.broadcast_to(torch.exp(w[:, None]), (H, 1, d))
+    term_1 = torch.exp(p) * v
+    states = _convolution([[factor_1]], [term_1], [start_1])
+    a = states[0]
+    end_1 = a[..., -1, :]
+    a_2 = torch.cat([start_1[:, :, None], a[:, :, :-1]], 2)
+    y_2 = a_2 + torch.exp(c[:, None] + p) * v
+    start_1_2 = v.new_zeros((B, H, d)) if state is None else state[1]
+    term_1_2 = torch.exp(p)
+    states_2 = _convolution([[factor_1]], [term_1_2], [start_1_2])
+    b = states_2[0]
+    end_1_2 = b[..., -1, :]
+    b_2 = torch.cat([start_1_2[:, :, None], b[:, :, :-1]], 2)
+    y_3 = b_2 + torch.exp(c[:, None] + p)
+    y = y_2 / y_3
+    return y, (end_1, end_1_2)
+
+
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
-    first, rest = term.split([1, term.shape[2] - 1], 2)
-    first = factor[:, :, :1] * start[:, :, None] + first
-    return _tree(factor, torch.cat([first, rest], 2))
+    return _Scan.apply(factor, term, start)
 
 
-def _tree(factor, term):
-    """The same from zero: pairs of steps are steps of a sequence half as long."""
-    L = term.shape[2]
-    if L == 1:
-        return term
-    if L % 2:
-        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
-    (a_even, a_odd), (b_even, b_odd) = (
-        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
-    )
-    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
-    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
-    even = b_even + before
-    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+def _convolution(factors, terms, starts):
+    """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
+    L, every = terms[0].shape[2], range(len(terms))
+    like = next(x for row in factors for x in row if x is not None)[None]
+    zero, one = torch.zeros_like(like), torch.ones_like(like)
+    power = [[zero if x is None else x[None] for x in row] for row in factors]
+    powers = [[one if i == j else zero for j in every] for i in every]
+    first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
+    while powers[0][0].shape[2] < L:
+        later = _times(powers, power)
+        powers = [[torch.cat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        power = _times(power, power)
+    size = 1 << (2 * L - 1).bit_length()
+    written = [torch.fft.rfft(x, size, 2) for x in terms]
+    states = []
+    for row in powers:
+        pairs = zip(row, written, strict=True)
+        spectrum = sum(torch.fft.rfft(x[:, :, :L], size, 2) * b for x, b in pairs)
+        begun = sum(x[:, :, :L] * h[:, :, None] for x, h in zip(row, first, strict=True))
+        states.append(begun + torch.fft.irfft(spectrum, size, 2)[:, :, :L])
+    return states
+
+
+def _times(left, right):
+    """The product of two matrices whose entries are arrays."""
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
 
 
 SCHEDULES = {
     "recurrent": recurrent,
     "associative_scan": associative_scan,
+    "convolution": convolution,
 }

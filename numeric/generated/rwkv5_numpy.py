@@ -2,7 +2,7 @@
 
 Made by `dsf generate rwkv5 --target numpy` from derivations/rwkv5.py.
 Transition: diagonal(alpha) along n.
-Schedules: recurrent, parallel, chunkwise, associative_scan.
+Schedules: recurrent, parallel, chunkwise, associative_scan, convolution.
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 0d228656818637f9f3a016d52f207508d42eb013dddb702f70c242e12a4ce1c7
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 009223661554ccd9756934cad09cc3177f41bd9debf9e9d00756ce1c2e7dcf7e
 """
 
 import numpy as np
@@ -100,8 +100,8 @@ def chunkwise(q, k, v, alpha, u, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, alpha, u, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -115,7 +115,7 @@ def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, u, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]
@@ -130,6 +130,39 @@ def _associative_scan_of_chunk(q, k, v, alpha, u, state):
         + np.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
     )
     return y, end
+
+
+def convolution(q, k, v, alpha, u, state=None, chunk=256):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        np.split(q, range(chunk, q.shape[2], chunk), 2),
+        np.split(k, range(chunk, k.shape[2], chunk), 2),
+        np.split(v, range(chunk, v.shape[2], chunk), 2),
+        strict=True,
+    ):
+        y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, u, state)
+        ys.append(y)
+    return np.concatenate(ys, 2), state
+
+
+def _convolution_of_chunk(q, k, v, alpha, u, state):
+    """All states of a chunk at once: what is added, convolved with the powers of Λ."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start_1 = np.zeros((B, H, n, d), v.dtype) if state is None else state
+    factor_1 = np.broadcast_to(alpha[:, None, :, None], (H, 1, n, d))
+    term_1 = k[..., :, None] * v[..., None, :]
+    states = _convolution([[factor_1]], [term_1], [start_1])
+    S = states[0]
+    end_1 = S[..., -1, :, :]
+    S = np.concatenate([start_1[:, :, None], S[:, :, :-1]], 2)
+    y = (
+        np.einsum("...ba,...b->...a", S, q)
+        + np.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
+    )
+    return y, end_1
 
 
 def _chunks(x, chunk, fill):
@@ -217,9 +250,42 @@ def _tree(factor, term):
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
 
 
+def _convolution(factors, terms, starts):
+    """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
+    L, every = terms[0].shape[2], range(len(terms))
+    like = next(x for row in factors for x in row if x is not None)[None]
+    zero, one = np.zeros_like(like), np.ones_like(like)
+    power = [[zero if x is None else x[None] for x in row] for row in factors]
+    powers = [[one if i == j else zero for j in every] for i in every]
+    first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
+    while powers[0][0].shape[2] < L:
+        later = _times(powers, power)
+        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        power = _times(power, power)
+    size = 1 << (2 * L - 1).bit_length()
+    written = [np.fft.rfft(x, size, 2) for x in terms]
+    states = []
+    for row in powers:
+        pairs = zip(row, written, strict=True)
+        spectrum = sum(np.fft.rfft(x[:, :, :L], size, 2) * b for x, b in pairs)
+        begun = sum(x[:, :, :L] * h[:, :, None] for x, h in zip(row, first, strict=True))
+        states.append(begun + np.fft.irfft(spectrum, size, 2)[:, :, :L])
+    return states
+
+
+def _times(left, right):
+    """The product of two matrices whose entries are arrays."""
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
+
+
 SCHEDULES = {
     "recurrent": recurrent,
     "parallel": parallel,
     "chunkwise": chunkwise,
     "associative_scan": associative_scan,
+    "convolution": convolution,
 }

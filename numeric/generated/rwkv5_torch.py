@@ -2,7 +2,7 @@
 
 Made by `dsf generate rwkv5 --target torch` from derivations/rwkv5.py.
 Transition: diagonal(alpha) along n.
-Schedules: recurrent, parallel, chunkwise, associative_scan.
+Schedules: recurrent, parallel, chunkwise, associative_scan, convolution.
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 39977c3905e2a8efa5a198761882f9dd3d87a3064b7a498e58e7dd04a9de6bb8
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body be8b23f1c6c2a200de1262359c4f69fd292fb587e63d449d63355ce39a0a2ac4
 """
 
 import torch
@@ -96,8 +96,8 @@ def chunkwise(q, k, v, alpha, u, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, alpha, u, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c in zip(
         q.split(chunk, 2),
@@ -111,7 +111,7 @@ def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, u, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H, L = v.shape[:3]
     n = q.shape[-1]
     d = v.shape[-1]
@@ -126,6 +126,39 @@ def _associative_scan_of_chunk(q, k, v, alpha, u, state):
         + torch.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
     )
     return y, end
+
+
+def convolution(q, k, v, alpha, u, state=None, chunk=256):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        q.split(chunk, 2),
+        k.split(chunk, 2),
+        v.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, u, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _convolution_of_chunk(q, k, v, alpha, u, state):
+    """All states of a chunk at once: what is added, convolved with the powers of Λ."""
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start_1 = v.new_zeros((B, H, n, d)) if state is None else state
+    factor_1 = torch.broadcast_to(alpha[:, None, :, None], (H, 1, n, d))
+    term_1 = k[..., :, None] * v[..., None, :]
+    states = _convolution([[factor_1]], [term_1], [start_1])
+    S = states[0]
+    end_1 = S[..., -1, :, :]
+    S = torch.cat([start_1[:, :, None], S[:, :, :-1]], 2)
+    y = (
+        torch.einsum("...ba,...b->...a", S, q)
+        + torch.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
+    )
+    return y, end_1
 
 
 def _chunks(x, chunk, fill):
@@ -191,27 +224,71 @@ def _products(decay, axis):
     return torch.cumprod(decay, axis)
 
 
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
-    first, rest = term.split([1, term.shape[2] - 1], 2)
-    first = factor[:, :, :1] * start[:, :, None] + first
-    return _tree(factor, torch.cat([first, rest], 2))
+    return _Scan.apply(factor, term, start)
 
 
-def _tree(factor, term):
-    """The same from zero: pairs of steps are steps of a sequence half as long."""
-    L = term.shape[2]
-    if L == 1:
-        return term
-    if L % 2:
-        factor, term = (torch.cat([x, x[:, :, :1]], 2) for x in (factor, term))
-    (a_even, a_odd), (b_even, b_odd) = (
-        x.unflatten(2, (-1, 2)).unbind(3) for x in (factor, term)
-    )
-    odd = _tree(a_odd * a_even, a_odd * b_even + b_odd)
-    before = torch.cat([torch.zeros_like(odd[:, :, :1]), a_even[:, :, 1:] * odd[:, :, :-1]], 2)
-    even = b_even + before
-    return torch.stack([even, odd], 3).flatten(2, 3)[:, :, :L]
+def _convolution(factors, terms, starts):
+    """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
+    L, every = terms[0].shape[2], range(len(terms))
+    like = next(x for row in factors for x in row if x is not None)[None]
+    zero, one = torch.zeros_like(like), torch.ones_like(like)
+    power = [[zero if x is None else x[None] for x in row] for row in factors]
+    powers = [[one if i == j else zero for j in every] for i in every]
+    first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
+    while powers[0][0].shape[2] < L:
+        later = _times(powers, power)
+        powers = [[torch.cat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        power = _times(power, power)
+    size = 1 << (2 * L - 1).bit_length()
+    written = [torch.fft.rfft(x, size, 2) for x in terms]
+    states = []
+    for row in powers:
+        pairs = zip(row, written, strict=True)
+        spectrum = sum(torch.fft.rfft(x[:, :, :L], size, 2) * b for x, b in pairs)
+        begun = sum(x[:, :, :L] * h[:, :, None] for x, h in zip(row, first, strict=True))
+        states.append(begun + torch.fft.irfft(spectrum, size, 2)[:, :, :L])
+    return states
+
+
+def _times(left, right):
+    """The product of two matrices whose entries are arrays."""
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
 
 
 SCHEDULES = {
@@ -219,4 +296,5 @@ SCHEDULES = {
     "parallel": parallel,
     "chunkwise": chunkwise,
     "associative_scan": associative_scan,
+    "convolution": convolution,
 }

@@ -3,6 +3,7 @@
 Made by `dsf generate rwkv6 --target numpy` from derivations/rwkv6.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -15,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 408c8f45e318982a77eda62c116d2e78512eea325071b20a9948482b699620df
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body a14b29fb124f80db9158ec3488ae4d3c5f59fb697bb11803450ff546bba0e59b
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 35fb491dd046c162c4f5fb7e9f84ce65ce22ea426708106132107c141a00858c
 """
 
 import numpy as np
@@ -100,8 +101,8 @@ def chunkwise(q, k, v, alpha, u, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, alpha, u, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, alpha_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -116,7 +117,7 @@ def associative_scan(q, k, v, alpha, u, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, u, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

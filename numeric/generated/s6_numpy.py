@@ -5,6 +5,7 @@ Transition: diagonal(exp(A Delta)) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
 no chunkwise: Λ is diagonal entry by entry: the decay varies along the values
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -18,8 +19,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 7b3a0340d69990d50da56ccc85251589b1618fd65334790a0288fbd191a95408
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body ed97f260a76cb1ec7e5745f639310ea98d95a0c63e538787058edf9f4311beae
 """
 
 import numpy as np
@@ -49,8 +50,8 @@ def recurrent(q, k, v, Delta, A, D, state=None):
     return ys, h
 
 
-def associative_scan(q, k, v, Delta, A, D, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, Delta, A, D, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, Delta_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -65,7 +66,7 @@ def associative_scan(q, k, v, Delta, A, D, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

@@ -5,6 +5,7 @@ Transition: diagonal(exp(A softplus(z))) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
 no chunkwise: Λ is diagonal entry by entry: the decay varies along the values
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -18,8 +19,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 3709b157e1e565a77bfacf3b8b586986fcb58603385ae7e19a5520cccc2d278b
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 43ca2848cc2e9720795a83d6903dfb2f6744c99b9ca1d4d21670c1d9a62ec416
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body cd688ee17d1272ebe307b4be8969b884ca90a445c299102d76bec161a2726602
 """
 
 import numpy as np
@@ -50,8 +51,8 @@ def recurrent(q, k, v, A, D, z, state=None):
     return ys, h
 
 
-def associative_scan(q, k, v, A, D, z, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, A, D, z, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, z_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -66,7 +67,7 @@ def associative_scan(q, k, v, A, D, z, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, A, D, z, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

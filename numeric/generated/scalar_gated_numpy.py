@@ -3,6 +3,7 @@
 Made by `dsf generate scalar_gated --target numpy` from derivations/scalar_gated.py.
 Transition: alpha * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -14,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec fb872a199a38ae02a78384b7898c22cd3ae8bdecf315e86dfdfd12677ccb5561
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body d0752699a9c47327b1d00b6fdfec25239f3ec98d9cc97170aeba73cd36f20ab8
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body ace8e195841299a609d4b87436bd34fa749691b4bbe1ff890b6d71df809472f1
 """
 
 import numpy as np
@@ -94,8 +95,8 @@ def chunkwise(q, k, v, alpha, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, alpha, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, alpha, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, alpha_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -110,7 +111,7 @@ def associative_scan(q, k, v, alpha, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

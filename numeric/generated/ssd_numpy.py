@@ -3,6 +3,7 @@
 Made by `dsf generate ssd --target numpy` from derivations/ssd.py.
 Transition: exp(A Delta) * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is not constant in time
 
 q: [B, H, L, n], real
 k: [B, H, L, n], real
@@ -16,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 2464accd63decbd10e962d0ec6ded6a395de0edf376620bd0d3b234ae3cc11c0
-generator b3668fcff3394c56223e065426ff049f9bfa45d9ce7f55ff05148864abdea16d
-body 6d567f9a27174de1ac651a90edfc0a752789917a6864c2a1c974cb427525dc54
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 243fc046042062e24dac8bd2bee06631cc3353c74bfeb0d9231ff52bf2e4854a
 """
 
 import numpy as np
@@ -104,8 +105,8 @@ def chunkwise(q, k, v, Delta, A, D, state=None, chunk=64):
     return y, S
 
 
-def associative_scan(q, k, v, Delta, A, D, state=None, chunk=64):
-    """A tree over time within chunks; the state is carried from chunk to chunk."""
+def associative_scan(q, k, v, Delta, A, D, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
     ys = []
     for q_c, k_c, v_c, Delta_c in zip(
         np.split(q, range(chunk, q.shape[2], chunk), 2),
@@ -120,7 +121,7 @@ def associative_scan(q, k, v, Delta, A, D, state=None, chunk=64):
 
 
 def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):
-    """All states of a chunk at once, by a tree over time of depth log2(chunk)."""
+    """All states of a chunk at once, by a scan of every entry over time."""
     B, H = v.shape[:2]
     n = q.shape[-1]
     d = v.shape[-1]

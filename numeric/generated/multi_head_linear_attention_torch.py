@@ -1,0 +1,190 @@
+"""Generated torch 2.13 code of Linear attention (unnormalised), multi-head; do not edit.
+
+Made by `dsf generate multi_head_linear_attention --target torch` from
+  derivations/linear_attention.py.
+Transition: identity.
+Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
+
+q: [B, H, L, h, n], real
+k: [B, H, L, h, n], real
+v: [B, H, L, h, d], real
+state, in and out: S: [B, H, h, n, d], real
+returns y: [B, H, L, h, d], and the state after the last token
+
+Requires torch 2.13; L >= 1 (read from q); arrays of one type.
+
+spec 88728f743095779c66433bd9ee22f8eee77cd720eb7da2949819e097bbd1f767
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 0ba8766b5ff1ab22d0866fba238389da9ea3cce6df5e9113b0ca3e2def413e3a
+"""
+
+import torch
+
+
+def recurrent(q, k, v, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    h_size = q.shape[-2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    S = v.new_zeros((B, H, h_size, n, d)) if state is None else state
+    ys = []
+    for q_i, k_i, v_i in zip(q.unbind(2), k.unbind(2), v.unbind(2), strict=True):
+        S = S + k_i[..., :, :, None] * v_i[..., :, None, :]
+        y = torch.einsum("...ab,...abc->...ac", q_i, S)
+        ys.append(y)
+    ys = torch.stack(ys, 2)
+    return ys, S
+
+
+def parallel(q, k, v, state=None):
+    """The whole sequence as one causal matrix of scores."""
+    h_size = q.shape[-2]
+    q = _merged(q, 1, 3)
+    k = _merged(k, 1, 3)
+    v = _merged(v, 1, 3)
+    state = None if state is None else _merged(state, 1, 2)
+    B, H = v.shape[:2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    rows = q
+    cols = k
+    values = v
+    S = v.new_zeros((B, H, n, d)) if state is None else state
+    ratio = _causal(rows)
+    scores = rows @ cols.mT * ratio
+    added = cols.mT @ values
+    end = S + added
+    y = scores @ values + rows @ S
+    return _parted(y, h_size, 3), _parted(end, h_size, 2)
+
+
+def chunkwise(q, k, v, state=None, chunk=64):
+    """Matrix products within chunks of tokens; the state is carried from chunk to chunk."""
+    h_size = q.shape[-2]
+    q = _merged(q, 1, 3)
+    k = _merged(k, 1, 3)
+    v = _merged(v, 1, 3)
+    state = None if state is None else _merged(state, 1, 2)
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    chunk = min(chunk, L)
+    rows = _chunks(q, chunk, 0)
+    cols = _chunks(k, chunk, 0)
+    values = _chunks(v, chunk, 0)
+    S = v.new_zeros((B, H, n, d)) if state is None else state
+    ratio = _causal(rows)
+    scores = rows @ cols.mT * ratio
+    added = cols.mT @ values
+    starts = []
+    for added_c in added.unbind(2):
+        starts.append(S)
+        S = S + added_c
+    starts = torch.stack(starts, 2)
+    y = scores @ values + rows @ starts
+    y = _unchunked(y, L)
+    return _parted(y, h_size, 3), _parted(S, h_size, 2)
+
+
+def associative_scan(q, k, v, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        q.split(chunk, 2),
+        k.split(chunk, 2),
+        v.split(chunk, 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(q_c, k_c, v_c, state)
+        ys.append(y)
+    return torch.cat(ys, 2), state
+
+
+def _associative_scan_of_chunk(q, k, v, state):
+    """All states of a chunk at once, by a scan of every entry over time."""
+    B, H, L = v.shape[:3]
+    h_size = q.shape[-2]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start = v.new_zeros((B, H, h_size, n, d)) if state is None else state
+    factor = torch.broadcast_to(v.new_tensor(1), (B, H, L, h_size, n, d))
+    term = k[..., :, :, None] * v[..., :, None, :]
+    S = _scan(factor, term, start)
+    end = S[..., -1, :, :, :]
+    y = torch.einsum("...acb,...ac->...ab", S, q)
+    return y, end
+
+
+def _chunks(x, chunk, fill):
+    """Cut axis 2 into chunks, the last one filled up: [B, H, L, ...] to [B, H, N, chunk, ...]."""
+    B, H, L, *rest = x.shape
+    count = -(-L // chunk)
+    if count * chunk > L:
+        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+    return x.reshape(B, H, count, chunk, *rest)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
+def _causal(rows):
+    """1 where position j is not after position i, 0 elsewhere."""
+    return rows.new_ones(rows.shape[-2], rows.shape[-2]).tril()
+
+
+class _Scan(torch.autograd.Function):
+    """Step after step, in one array: a tree does twice the work, and autograd would keep it all."""
+
+    @staticmethod
+    def forward(factor, term, start):
+        h, states = start, torch.empty_like(term)
+        steps = zip(factor.unbind(2), term.unbind(2), states.unbind(2), strict=True)
+        for a, b, out in steps:
+            h = torch.addcmul(b, a, h, out=out)
+        return states
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        factor, _, start = inputs
+        ctx.save_for_backward(factor, start, output)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        factor, start, states = ctx.saved_tensors
+        adjoint, by_factor = torch.empty_like(grad), torch.empty_like(grad)
+        g, after = torch.zeros_like(start), torch.zeros_like(factor[:, :, 0])
+        steps = zip(factor.unbind(2), grad.unbind(2), adjoint.unbind(2), strict=True)
+        for a, b, out in reversed(list(steps)):
+            g, after = torch.addcmul(b, after, g, out=out), a
+        torch.mul(adjoint[:, :, 1:], states[:, :, :-1], out=by_factor[:, :, 1:])
+        torch.mul(adjoint[:, :, 0], start, out=by_factor[:, :, 0])
+        return by_factor.sum_to_size(factor.shape), adjoint, after * g
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    return _Scan.apply(factor, term, start)
+
+
+def _merged(x, heads, axis):
+    """An axis made part of that of the heads, as its faster part."""
+    return x.movedim(axis, heads + 1).flatten(heads, heads + 1)
+
+
+def _parted(x, count, axis):
+    """The faster part of axis 1, `count` entries, made an axis of its own."""
+    return x.unflatten(1, (-1, count)).movedim(2, axis)
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "parallel": parallel,
+    "chunkwise": chunkwise,
+    "associative_scan": associative_scan,
+}

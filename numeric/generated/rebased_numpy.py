@@ -1,0 +1,219 @@
+"""Generated NumPy 2 code of ReBased (square kernel); do not edit.
+
+Made by `dsf generate rebased --target numpy` from derivations/rebased.py.
+Transition: block diagonal; S from S: identity; z from z: identity.
+Schedules: recurrent, parallel, chunkwise, associative_scan.
+no convolution: Λ is the identity: a sum over time needs no transform
+
+q: [B, H, L, n], real
+k: [B, H, L, n], real
+v: [B, H, L, d], real
+state, in and out: S: [B, H, n, n, d], real
+state, in and out: z: [B, H, n, n], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires numpy 2; L >= 1 (read from q); arrays of one type.
+
+spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body d5cdb5856058102c48d6b6e3b107d177d153001bad9c0a90d378dca610ec5240
+"""
+
+import numpy as np
+
+
+def recurrent(q, k, v, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    S = np.zeros((B, H, n, n, d), v.dtype) if state is None else state[0]
+    z = np.zeros((B, H, n, n), v.dtype) if state is None else state[1]
+    x2 = np.broadcast_to(1 / np.sqrt(np.array(n, v.dtype)), (B, H, L))
+    x1 = (x2 * x2)[..., None] * q
+    ys = []
+    for q_i, k_i, v_i, x1_i in zip(
+        np.moveaxis(q, 2, 0),
+        np.moveaxis(k, 2, 0),
+        np.moveaxis(v, 2, 0),
+        np.moveaxis(x1, 2, 0),
+        strict=True,
+    ):
+        new_S = (
+            S + (k_i[..., :, None] * k_i[..., None, :])[..., :, :, None] * v_i[..., None, None, :]
+        )
+        new_z = z + k_i[..., :, None] * k_i[..., None, :]
+        t1 = x1_i[..., :, None] * q_i[..., None, :]
+        t2 = np.einsum("...bc,...bc->...", t1, new_z)
+        y = np.einsum("...bc,...bca->...a", t1, new_S) / t2[..., None]
+        S = new_S
+        z = new_z
+        ys.append(y)
+    ys = np.stack(ys, 2)
+    return ys, (S, z)
+
+
+def parallel(q, k, v, state=None):
+    """The whole sequence as one causal matrix of scores."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    x1 = 1 / np.sqrt(np.array(n, v.dtype))
+    rows = (((x1 * x1)[..., None] * q)[..., :, None] * q[..., None, :]).reshape(B, H, L, -1)
+    cols = (k[..., :, None] * k[..., None, :]).reshape(B, H, L, -1)
+    values = v
+    start = np.zeros((B, H, n, n, d), v.dtype) if state is None else state[0]
+    S = start.reshape(B, H, rows.shape[-1], values.shape[-1])
+    ratio = _causal(rows)
+    scores = rows @ cols.mT * ratio
+    added = cols.mT @ values
+    end = S + added
+    y_2 = scores @ values + rows @ S
+    end_2 = end.reshape(B, H, n, n, d)
+    values_2 = np.broadcast_to(np.array(1, v.dtype), (B, H, L))[..., None]
+    start_2 = np.zeros((B, H, n, n), v.dtype) if state is None else state[1]
+    S_2 = start_2.reshape(B, H, rows.shape[-1], values_2.shape[-1])
+    added_2 = cols.mT @ values_2
+    end_3 = S_2 + added_2
+    y_3 = scores @ values_2 + rows @ S_2
+    y_4 = y_3[..., 0]
+    end_4 = end_3.reshape(B, H, n, n)
+    y = y_2 / y_4[..., None]
+    return y, (end_2, end_4)
+
+
+def chunkwise(q, k, v, state=None, chunk=64):
+    """Matrix products within chunks of tokens; the state is carried from chunk to chunk."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    chunk = min(chunk, L)
+    x1 = 1 / np.sqrt(np.array(n, v.dtype))
+    rows = (((x1 * x1)[..., None] * q)[..., :, None] * q[..., None, :]).reshape(B, H, L, -1)
+    cols = (k[..., :, None] * k[..., None, :]).reshape(B, H, L, -1)
+    rows_2 = _chunks(rows, chunk, 0)
+    cols_2 = _chunks(cols, chunk, 0)
+    values = _chunks(v, chunk, 0)
+    start = np.zeros((B, H, n, n, d), v.dtype) if state is None else state[0]
+    S = start.reshape(B, H, rows_2.shape[-1], values.shape[-1])
+    ratio = _causal(rows_2)
+    scores = rows_2 @ cols_2.mT * ratio
+    added = cols_2.mT @ values
+    starts = []
+    for added_c in np.moveaxis(added, 2, 0):
+        starts.append(S)
+        S = S + added_c
+    starts = np.stack(starts, 2)
+    y_2 = scores @ values + rows_2 @ starts
+    y_3 = _unchunked(y_2, L)
+    end = S.reshape(B, H, n, n, d)
+    values_2 = np.broadcast_to(np.array(1, v.dtype), (B, H, L))[..., None]
+    values_3 = _chunks(values_2, chunk, 0)
+    start_2 = np.zeros((B, H, n, n), v.dtype) if state is None else state[1]
+    S_3 = start_2.reshape(B, H, rows_2.shape[-1], values_3.shape[-1])
+    added_2 = cols_2.mT @ values_3
+    starts_2 = []
+    for added_c in np.moveaxis(added_2, 2, 0):
+        starts_2.append(S_3)
+        S_3 = S_3 + added_c
+    starts_2 = np.stack(starts_2, 2)
+    y_4 = scores @ values_3 + rows_2 @ starts_2
+    y_5 = _unchunked(y_4, L)
+    y_6 = y_5[..., 0]
+    end_2 = S_3.reshape(B, H, n, n)
+    y = y_3 / y_6[..., None]
+    return y, (end, end_2)
+
+
+def associative_scan(q, k, v, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for q_c, k_c, v_c in zip(
+        np.split(q, range(chunk, q.shape[2], chunk), 2),
+        np.split(k, range(chunk, k.shape[2], chunk), 2),
+        np.split(v, range(chunk, v.shape[2], chunk), 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(q_c, k_c, v_c, state)
+        ys.append(y)
+    return np.concatenate(ys, 2), state
+
+
+def _associative_scan_of_chunk(q, k, v, state):
+    """All states of a chunk at once, by a scan of every entry over time."""
+    B, H, L = v.shape[:3]
+    n = q.shape[-1]
+    d = v.shape[-1]
+    start = np.zeros((B, H, n, n, d), v.dtype) if state is None else state[0]
+    factor = np.broadcast_to(np.array(1, v.dtype), (B, H, L, n, n, d))
+    term = (k[..., :, None] * k[..., None, :])[..., :, :, None] * v[..., None, None, :]
+    S = _scan(factor, term, start)
+    end = S[..., -1, :, :, :]
+    y_2 = (
+        (1 / np.sqrt(np.array(n, v.dtype)) / np.sqrt(np.array(n, v.dtype)))[..., None]
+        * np.einsum("...ba,...b->...a", np.einsum("...bca,...c->...ba", S, q), q)
+    )
+    start_2 = np.zeros((B, H, n, n), v.dtype) if state is None else state[1]
+    factor_2 = np.broadcast_to(np.array(1, v.dtype), (B, H, L, n, n))
+    term_2 = k[..., :, None] * k[..., None, :]
+    z = _scan(factor_2, term_2, start_2)
+    end_2 = z[..., -1, :, :]
+    y_3 = (
+        1
+        / np.sqrt(np.array(n, v.dtype))
+        / np.sqrt(np.array(n, v.dtype))
+        * np.einsum("...ab,...ba->...", q[..., :, None] * q[..., None, :], z)
+    )
+    y = y_2 / y_3[..., None]
+    return y, (end, end_2)
+
+
+def _chunks(x, chunk, fill):
+    """Cut axis 2 into chunks, the last one filled up: [B, H, L, ...] to [B, H, N, chunk, ...]."""
+    B, H, L, *rest = x.shape
+    count = -(-L // chunk)
+    end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
+    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
+def _causal(rows):
+    """1 where position j is not after position i, 0 elsewhere."""
+    return np.tri(rows.shape[-2], dtype=rows.dtype)
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
+    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+    odd = _tree(
+        factor[:, :, 1::2] * factor[:, :, ::2],
+        factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
+    )
+    even = term[:, :, ::2] + np.concatenate(
+        [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
+    )
+    both = np.stack([even, odd], 3)
+    return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "parallel": parallel,
+    "chunkwise": chunkwise,
+    "associative_scan": associative_scan,
+}

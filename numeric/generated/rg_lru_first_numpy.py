@@ -1,0 +1,99 @@
+"""Generated NumPy 2 code of RG-LRU with the first-token rule; do not edit.
+
+Made by `dsf generate rg_lru_first --target numpy` from derivations/rg_lru.py.
+Transition: diagonal(f - f first) along d.
+Schedules: recurrent, associative_scan.
+no parallel: Λ is diagonal along d: the decay varies along the values
+no chunkwise: Λ is diagonal along d: the decay varies along the values
+no convolution: Λ is not constant in time
+
+v: [B, H, L, d], real
+f: [B, H, L, d], (0, 1]
+g: [B, H, L, d], (0, 1]
+first: [B, H, L], {0, 1}
+state, in and out: h: [B, H, d], real
+returns y: [B, H, L, d], and the state after the last token
+
+Requires numpy 2; L >= 1 (read from v); arrays of one type.
+
+spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
+generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+body 93bfa765a4c6603078ac5f0d7b4b8b2f87526c114e94e634af1c3e14cf06a080
+"""
+
+import numpy as np
+
+
+def recurrent(v, f, g, first, state=None):
+    """One token after the other, as the layer is defined."""
+    B, H = v.shape[:2]
+    d = v.shape[-1]
+    h = np.zeros((B, H, d), v.dtype) if state is None else state
+    x1 = (1 - first)[..., None] * f
+    x2 = np.sqrt(1 - x1 * x1) * g * v
+    ys = []
+    for x1_i, x2_i in zip(np.moveaxis(x1, 2, 0), np.moveaxis(x2, 2, 0), strict=True):
+        h = x1_i * h + x2_i
+        y = h
+        ys.append(y)
+    ys = np.stack(ys, 2)
+    return ys, h
+
+
+def associative_scan(v, f, g, first, state=None, chunk=32):
+    """One chunk of tokens after the other, each handing its state to the next."""
+    ys = []
+    for v_c, f_c, g_c, first_c in zip(
+        np.split(v, range(chunk, v.shape[2], chunk), 2),
+        np.split(f, range(chunk, f.shape[2], chunk), 2),
+        np.split(g, range(chunk, g.shape[2], chunk), 2),
+        np.split(first, range(chunk, first.shape[2], chunk), 2),
+        strict=True,
+    ):
+        y, state = _associative_scan_of_chunk(v_c, f_c, g_c, first_c, state)
+        ys.append(y)
+    return np.concatenate(ys, 2), state
+
+
+def _associative_scan_of_chunk(v, f, g, first, state):
+    """All states of a chunk at once, by a scan of every entry over time."""
+    B, H = v.shape[:2]
+    d = v.shape[-1]
+    start = np.zeros((B, H, d), v.dtype) if state is None else state
+    x1 = (1 - first)[..., None] * f
+    factor = x1
+    term = g * np.sqrt(1 - x1 * x1) * v
+    h = _scan(factor, term, start)
+    end = h[..., -1, :]
+    y = h
+    return y, end
+
+
+def _scan(factor, term, start):
+    """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
+    first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
+    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+
+
+def _tree(factor, term):
+    """The same from zero: pairs of steps are steps of a sequence half as long."""
+    L = term.shape[2]
+    if L == 1:
+        return term
+    if L % 2:
+        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+    odd = _tree(
+        factor[:, :, 1::2] * factor[:, :, ::2],
+        factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
+    )
+    even = term[:, :, ::2] + np.concatenate(
+        [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
+    )
+    both = np.stack([even, odd], 3)
+    return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+SCHEDULES = {
+    "recurrent": recurrent,
+    "associative_scan": associative_scan,
+}
