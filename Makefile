@@ -1,7 +1,8 @@
 # make demo    checks the example layer
 # make test    runs the linter, the type checker and the tests
+# make book    builds the book
 #
-# Both keep a virtual environment in .venv, which belongs to this Makefile:
+# All keep a virtual environment in .venv, which belongs to this Makefile:
 # one that is broken, or was made for another folder, is removed and made anew.
 # PYTHON names the interpreter to make it with:  make test PYTHON=python3.12
 
@@ -13,7 +14,7 @@ PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format clean venv install-fast install-dev
+.PHONY: help demo test lint format clean venv install-fast install-dev install-book browser book book-pdf
 
 # Run by the environment's own interpreter: fails unless the environment can
 # install packages, lies where its scripts think it lies, and is for the Python
@@ -65,6 +66,7 @@ endef
 help:
 	@echo "make demo    check examples/my_layer.py"
 	@echo "make test    ruff check, mypy and pytest"
+	@echo "make book    build the book; make book-pdf prints its chapters"
 	@echo "make lint    ruff check, ruff format --check and mypy"
 	@echo "make format  sort the imports and format the code"
 	@echo "make clean   remove .venv, the caches and what was built"
@@ -96,15 +98,33 @@ venv:
 install-fast: venv
 	$(call install,fast,fast)
 
-# dev contains fast, hence both stamps.
+# dev contains book, and book contains fast, hence the stamps.
 install-dev: venv
-	$(call install,dev,dev fast)
+	$(call install,dev,dev book fast)
+
+install-book: venv
+	$(call install,book,book fast)
+
+# The tests of the book look at it as a reader does. Without a browser they fail, and say so.
+browser:
+	@command -v chromium >/dev/null 2>&1 || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && \
+		echo "==> Installing Chromium, with which the book is tested ..." && \
+		apt-get update -qq >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	} || echo "==> Chromium is not installed; the tests of the book need it (apt-get install chromium)."
+
+book: install-book
+	@$(PY) -m book.build
+
+book-pdf: install-book
+	@$(PY) -m book.build --pdf
 
 demo: install-fast
 	@echo "==> Checking examples/my_layer.py ..."
 	@$(VENV)/bin/dsf check examples/my_layer.py
 
-test: install-dev
+test: install-dev browser
 	@echo "==> Linting (ruff check) ..."
 	@$(PY) -m ruff check
 	@echo "==> Checking types (mypy) ..."
@@ -127,5 +147,5 @@ format: install-dev
 
 clean:
 	@echo "==> Removing $(VENV), the caches and what was built ..."
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) book/_build book/_facts book/catalogue book/reference book/theme/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,104 @@
+"""MyST text from plain text: what must be escaped, and the blocks that pages share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dsf_sym.rendering.report import layer_names, shaped, value_text
+from dsf_sym.verdict import Verdict
+
+from .folders import BOOK, CERTIFICATES, ROOT
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|$#~@^])")
+
+# A signal of a layer, such as s6.Delta, which would be taken for the address of a site.
+_DOTTED = re.compile(r"(?<![`\w./])[a-z]\w+\.[A-Za-z]\w*(?![`\w./])")
+
+
+def plain(text: str) -> str:
+    """Text that means itself: code in backquotes stays code, dotted names become code."""
+    parts = re.split(r"(`[^`]+`)", _DOTTED.sub(r"`\g<0>`", text))
+    return "".join(part if part.startswith("`") else _SPECIAL.sub(r"\\\1", part) for part in parts)
+
+
+def code(text: str) -> str:
+    """A word or two as code."""
+    return f"`{text}`"
+
+
+def block(text: str, language: str = "text") -> str:
+    """Lines of code, whatever backquotes are in them."""
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; cells are MyST already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def folded(title: str, body: str) -> str:
+    """A part that the reader opens."""
+    return f"::::::{{dropdown}} {title}\n{body}\n::::::"
+
+
+def page(title: str, body: str, **fields: str) -> str:
+    """A page with its head."""
+    head = "\n".join(
+        f"{key}: {json.dumps(x, ensure_ascii=False)}" for key, x in fields.items() if x
+    )
+    return f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\n{head}\n---\n\n{body}\n"
+
+
+def anchor(layer: str) -> str:
+    """The label of a layer's page."""
+    return f"layer-{layer.replace('_', '-')}"
+
+
+def layer_link(name: str, title: str = "") -> str:
+    """A link to a layer's page."""
+    return f"[{plain(title) or code(name)}](#{anchor(name)})"
+
+
+def publish(name: str, certificate: Mapping[str, Any], folder: Path = CERTIFICATES) -> str:
+    """Write the certificate of a verdict for readers; its address from the root.
+
+    A checker has accepted it before the verdict was given. The files that it names are told from
+    the root of the project.
+    """
+    data = json.loads(json.dumps(certificate))
+    claim = data["claim"]
+    claim["sources"] = [_from_root(source) for source in claim["sources"]]
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return f"/{path.relative_to(BOOK).as_posix()}"
+
+
+def _from_root(source: str) -> str:
+    path = Path(source)
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+
+
+def witness(verdict: Verdict) -> str:
+    """The tokens, the weights and the two last outputs of a refuted verdict, as a table."""
+    found = verdict.witness
+    if found is None:
+        return ""
+    steps = [(str(i), token) for i, token in enumerate(found.tokens)]
+    steps += [("weights", found.constants)] if found.constants else []
+    names = list(dict.fromkeys(name for _, values in steps for name in values))
+    rows = []
+    for label, values in steps:
+        cells = {name: code(value_text(x)) for name, x in shaped(verdict, values).items()}
+        rows.append([label, *(cells.get(name, "") for name in names)])
+    last = found.length - 1
+    outputs = [
+        f"$y_{{{last}}}$ of {code(name)} is `({', '.join(output)})`"
+        for name, output in zip(layer_names(verdict.question), found.outputs, strict=True)
+    ]
+    return f"{table(['token', *map(code, names)], rows)}\n\n{', and '.join(outputs)}."

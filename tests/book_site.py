@@ -1,0 +1,105 @@
+"""What the tests of the book share: the built pages, and a browser that looks at them."""
+
+import functools
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parent.parent
+BOOK = ROOT / "book"
+HTML = BOOK / "_build" / "html"
+CONTENT = BOOK / "_build" / "site" / "content"
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# One page of each type.
+TYPES = {
+    "chapter with a proof": "deciding-equality",
+    "chapter with figures": "dynamical-systems",
+    "chapter with claims": "index",
+    "chapter with sliders": "attention",
+    "list of mistakes": "where-the-paper-slips",
+    "overview": "catalogue/index",
+    "layer": "catalogue/gated-deltanet",
+    "layer without a state": "catalogue/softmax-attention",
+    "claims": "reference/claims",
+    "commands": "reference/commands",
+    "bibliography": "reference/bibliography",
+}
+
+
+def built(folder):
+    """Build the book once a run, whichever process of it comes first."""
+    with FileLock(folder / "book.lock"):
+        done = folder / "book.done"
+        if not done.exists():
+            run = subprocess.run(
+                [sys.executable, "-m", "book.build"], cwd=ROOT, capture_output=True, text=True
+            )
+            done.write_text(json.dumps([run.returncode, run.stdout + run.stderr]))
+        code, said = json.loads(done.read_text())
+    if code:
+        pytest.fail(f"the book does not build:\n{said[-4000:]}", pytrace=False)
+    return HTML
+
+
+def shared_folder(factory):
+    """The temporary folder that the processes of a run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def pages():
+    """The built pages by name."""
+    return {p.relative_to(HTML).with_suffix("").as_posix(): p for p in HTML.rglob("*.html")}
+
+
+@contextmanager
+def served(folder):
+    """The address of a local server of the folder, under a path of its own."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def translate_path(self, path):
+            return super().translate_path(path.removeprefix("/some/place"))
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/some/place"
+        server.shutdown()
+
+
+@contextmanager
+def chromium():
+    """Debian's Chromium, driven; without one the test fails and says what to install."""
+    from playwright.sync_api import sync_playwright
+
+    from book.build import BuildError, browser
+
+    try:
+        path = browser()
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, headless=True, args=OPTIONS)
+        try:
+            yield started
+        finally:
+            started.close()
