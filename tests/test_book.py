@@ -199,7 +199,7 @@ def test_pointing_at_a_layer_fades_what_is_not_related_to_it(open_page):
     page = open_page("catalogue/index")
     assert page.locator("svg.containments .faded").count() == 0
     page.focus("svg.containments a[href='kda.html']")
-    faded = page.locator("svg.containments g.faded").all_inner_texts()
+    faded = page.locator("svg.containments g.faded").all_text_contents()
     assert any("qlstm" in each for each in faded)
     assert not any("gated_deltanet" in each for each in faded)
     page.context.close()

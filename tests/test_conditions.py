@@ -201,8 +201,7 @@ def forged(data, change):
         lambda d: d["steps"][-1].update(value=d["steps"][0]["value"]),
         lambda d: (
             d["steps"][2].update(index=[1] if d["steps"][2]["index"] else [])
-            or (d["steps"].pop(2)
-            and d["steps"][2].update(lag=0, time=0))
+            or (d["steps"].pop(2) and d["steps"][2].update(lag=0, time=0))
         ),
         lambda d: d["bound"].append("v"),
         lambda d: d["bound"].remove("A"),

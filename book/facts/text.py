@@ -71,12 +71,22 @@ def publish(name: str, certificate: Mapping[str, Any], folder: Path = CERTIFICAT
     A checker has accepted it before the verdict was given. The files that it names are told from
     the root of the project.
     """
-    data = json.loads(json.dumps(certificate))
-    claim = data["claim"]
-    claim["sources"] = [_from_root(source) for source in claim["sources"]]
+    data = _told_from_root(json.loads(json.dumps(certificate)))
     path = folder / f"{name}.json"
     path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n")
     return f"/{path.relative_to(BOOK).as_posix()}"
+
+
+def _told_from_root(data: Any) -> Any:
+    """The same with all sources told from the root; a certificate may have others in it."""
+    if isinstance(data, list):
+        return [_told_from_root(each) for each in data]
+    if not isinstance(data, dict):
+        return data
+    return {
+        key: [_from_root(x) for x in value] if key == "sources" else _told_from_root(value)
+        for key, value in data.items()
+    }
 
 
 def _from_root(source: str) -> str:
