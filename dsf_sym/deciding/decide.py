@@ -27,13 +27,13 @@ from ..language.evaluate import Sizes
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer
 from ..language.tensor import Tensor
-from ..verdict import Verdict, Witness
+from ..verdict import Verdict
 from .constants import basis_over_constants
 from .intertwine import find_intertwiner
 from .kernels import compare_kernels
 from .pairing import Pair, Ties, pair
 from .step_maps import find_certificate, map_text
-from .witness import find_witness, require_values
+from .witness import find_witness, refuted, require_values
 
 DEFAULT_SIZE = 2
 LONGEST_LOOK = 32
@@ -167,7 +167,7 @@ def _without_a_bound(both: Pair, automaton: Automaton, seed: int) -> Verdict:
         for length in lengths:
             found = find_witness(automaton, length, seed=seed, attempts=ATTEMPTS)
             if found is not None:
-                return _refuted(both, automaton, found, "a sequence of")
+                return refuted(both, automaton, found, "a sequence of")
         proved = _by_step_map(both, automaton.sizes, seed) if lengths.start == 1 else None
         if proved is not None:
             return proved
@@ -233,26 +233,4 @@ def _negative(both: Pair, automaton: Automaton, length: int | None, seed: int) -
             automaton.sizes,
             remains=f"a sequence of {length} tokens on which rigorous balls separate the outputs",
         )
-    return _refuted(both, automaton, found, "a shortest sequence,")
-
-
-def _refuted(both: Pair, automaton: Automaton, found: tuple[Witness, int], said: str) -> Verdict:
-    witness, bits = found
-    data = header("difference", both.question, both.a, both.b)
-    data |= {
-        "sizes": automaton.sizes,
-        "tokens": [{n: [str(x) for x in xs] for n, xs in t.items()} for t in witness.tokens],
-        "constants": {n: [str(x) for x in xs] for n, xs in witness.constants.items()},
-        "bits": bits,
-    }
-    data["claim"]["lengths"] = witness.length
-    recheck(data)
-    return Verdict(
-        both.question,
-        "refuted",
-        f"{said} {witness.length} token{'s' * (witness.length > 1)}"
-        f"{',' * said.endswith(',')} on which the outputs differ",
-        automaton.sizes,
-        certificate=data,
-        witness=witness,
-    )
+    return refuted(both, automaton, found, "a shortest sequence,")

@@ -13,10 +13,10 @@ from fractions import Fraction
 from itertools import islice, permutations, product
 
 from ..index.atoms import Form
+from ..index.forms import LETTERS
 from ..index.normal import Step, contract_axes, step_form
 from ..language.layer import Layer
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST = 24  # maps tried: layers with many states of one shape have factorially many
 
 

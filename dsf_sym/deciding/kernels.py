@@ -17,7 +17,7 @@ from ..language.evaluate import Sizes
 from ..language.kernel import KernelLayer, crossed
 from ..verdict import Verdict
 from .pairing import Pair
-from .witness import find_witness
+from .witness import find_witness, refuted
 
 LONGEST = 4
 # A few tries at every length first: layers that differ do so nearly everywhere.
@@ -79,21 +79,6 @@ def _by_identity(
 def _by_sequence(both: Pair, automaton: Automaton, seed: int) -> Verdict | None:
     for attempts, length in product(ATTEMPTS, range(1, LONGEST + 1)):
         found = find_witness(automaton, length, seed=seed, attempts=attempts)
-        if found is None:
-            continue
-        witness, bits = found
-        data = header("difference", both.question, both.a, both.b)
-        data |= {
-            "sizes": automaton.sizes,
-            "tokens": [{n: [str(x) for x in xs] for n, xs in t.items()} for t in witness.tokens],
-            "constants": {n: [str(x) for x in xs] for n, xs in witness.constants.items()},
-            "bits": bits,
-        }
-        data["claim"]["lengths"] = witness.length
-        recheck(data)
-        tokens = f"{witness.length} token{'s' * (witness.length > 1)}"
-        proof = f"a sequence, {tokens}, on which the outputs differ"
-        return Verdict(
-            both.question, "refuted", proof, automaton.sizes, certificate=data, witness=witness
-        )
+        if found is not None:
+            return refuted(both, automaton, found, "a sequence,")
     return None

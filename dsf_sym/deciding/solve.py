@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import islice, product
 
 from ..index.atoms import Atom, Factor, Form, Monomial, atom_form, combine, input_atom
-from ..index.forms import hadamard, one, zero
+from ..index.forms import LETTERS, hadamard, one, zero
 from ..index.normal import step_form
 from ..index.terms import FormAlgebra, contract, function_form, substitute
 from ..language.evaluate import evaluate
@@ -22,7 +22,6 @@ from ..language.layer import Layer, Signal
 from .intertwine import StateMap, image
 from .thin import thinned, without
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST_CHOICES = 24
 DEEPEST = 40
 MOST_TERMS = 600

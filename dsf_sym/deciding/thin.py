@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..index.atoms import Atom, Factor, Form, atom_form
-from ..index.forms import one, zero
+from ..index.forms import LETTERS, one, zero
 from ..index.terms import contract, function_form
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def thinned(x: Atom, single: frozenset[str]) -> Atom:

@@ -9,9 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..automata.run import Values, count, outputs_on
+from ..certificates.certificate import header
+from ..certificates.checkers import recheck
 from ..errors import DomainError, DsfError
 from ..language.domains import Domain
-from ..verdict import Witness
+from ..verdict import Verdict, Witness
+from .pairing import Pair
 
 if TYPE_CHECKING:
     from ..automata.automaton import Automaton
@@ -181,3 +184,26 @@ def _witness(automaton: Automaton, tokens: list[Values], constants: Values, bits
     (a, b), scalars = outputs_on(automaton.layers, tokens, constants, automaton.sizes, bits)
     shown = [tuple(scalars.show(x) for x in y[-1]) for y in (a, b)]
     return Witness(tuple(tokens), constants, (shown[0], shown[1]))
+
+
+def refuted(both: Pair, automaton: Automaton, found: tuple[Witness, int], said: str) -> Verdict:
+    """The verdict of a witness, its certificate checked; said: "a shortest sequence,"."""
+    witness, bits = found
+    data = header("difference", both.question, both.a, both.b)
+    data |= {
+        "sizes": automaton.sizes,
+        "tokens": [{n: [str(x) for x in xs] for n, xs in t.items()} for t in witness.tokens],
+        "constants": {n: [str(x) for x in xs] for n, xs in witness.constants.items()},
+        "bits": bits,
+    }
+    data["claim"]["lengths"] = witness.length
+    recheck(data)
+    return Verdict(
+        both.question,
+        "refuted",
+        f"{said} {witness.length} token{'s' * (witness.length > 1)}"
+        f"{',' * said.endswith(',')} on which the outputs differ",
+        automaton.sizes,
+        certificate=data,
+        witness=witness,
+    )
