@@ -54,7 +54,12 @@ def under_conditions(
         rests_on = [x.verdict.certificate for x in found.branches[1:]]
         rests_on += [x.necessary for x in found.branches]
         also = [x for x in rests_on if x is not None and x is not verdict.certificate]
-        return replace(verdict, certificate={**(verdict.certificate or {}), "also": also})
+        # "Only if" is shown at sizes, and the sentence claims both directions.
+        forced = next((x.necessary["sizes"] for x in found.branches if x.necessary), None)
+        at = verdict.sizes if forced is None else forced
+        return replace(
+            verdict, sizes=at, certificate={**(verdict.certificate or {}), "also": also}
+        )
     shown = " or ".join(f"{x.sense} {'; '.join(x.relations)}" for x in found.branches)
     return replace(verdict, status="undecided", remains=f"found: {shown}")
 
