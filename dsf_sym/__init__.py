@@ -19,11 +19,7 @@ from .language.declare import (
     Unit,
     Vec,
 )
-from .language.heads import heads
-from .language.kernel import KernelLayer
-from .language.layer import Layer, layer
-from .language.pairs import Complex, polar
-from .language.tensor import (
+from .language.functions import (
     concat,
     cos,
     diag,
@@ -42,10 +38,14 @@ from .language.tensor import (
     sin,
     softplus,
     sqrt,
-    sum,
     tanh,
     where,
 )
+from .language.heads import heads
+from .language.kernel import KernelLayer
+from .language.layer import Layer, layer
+from .language.pairs import Complex, polar
+from .language.tensor import sum
 
 if TYPE_CHECKING:
     from .certificates.checkers import recheck

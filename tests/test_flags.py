@@ -30,7 +30,7 @@ from dsf_sym.arithmetic.scalars import Balls, Rationals
 from dsf_sym.automata.automaton import Automaton
 from dsf_sym.errors import CertificateError, DomainError, Rejected, SizeError
 from dsf_sym.language.domains import Domain, Interval, finite
-from dsf_sym.language.tensor import step
+from dsf_sym.language.functions import step
 
 
 def summed(f):

@@ -29,8 +29,9 @@ from dsf_sym import (
 )
 from dsf_sym import sum as total
 from dsf_sym.errors import LanguageError, ShapeError, UnknownName
+from dsf_sym.language.functions import concat, einsum, log, sigmoid, softplus, sqrt
 from dsf_sym.language.gradient import gradient
-from dsf_sym.language.tensor import Input, concat, einsum, log, sigmoid, softplus, sqrt
+from dsf_sym.language.tensor import Input
 
 
 def settled(a, b):

@@ -11,19 +11,9 @@ from dsf_sym.certificates.checkers import recheck
 from dsf_sym.deciding.contain import contains
 from dsf_sym.deciding.decide import compare
 from dsf_sym.language.domains import FLAG, GATE, POSITIVE, REAL
+from dsf_sym.language.functions import cos, exp, log, relu, sigmoid, sin, sqrt, step
 from dsf_sym.language.layer import Signal
-from dsf_sym.language.tensor import (
-    Input,
-    cos,
-    exp,
-    lift,
-    log,
-    relu,
-    sigmoid,
-    sin,
-    sqrt,
-    step,
-)
+from dsf_sym.language.tensor import Input, lift
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (4, 1)]
 

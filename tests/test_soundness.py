@@ -28,9 +28,10 @@ from dsf_sym.deciding.minimal import minimal
 from dsf_sym.deciding.originals import confirm
 from dsf_sym.derivation.affine import affine_layer
 from dsf_sym.errors import CertificateError, NotAffine, Rejected
+from dsf_sym.language.functions import step
 from dsf_sym.language.loading import catalogue
 from dsf_sym.language.spec import serialise
-from dsf_sym.language.tensor import lift, step
+from dsf_sym.language.tensor import lift
 from dsf_sym.theory import solving
 from dsf_sym.theory.conditions import conditions
 from dsf_sym.verdict import Question, Verdict

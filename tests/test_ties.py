@@ -13,7 +13,7 @@ from dsf_sym.arithmetic.scalars import Rationals
 from dsf_sym.arithmetic.sparse import Sparse, SparseAlgebra
 from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import LanguageError, ShapeError, UnknownName
-from dsf_sym.language import tensor, ties
+from dsf_sym.language import functions, tensor, ties
 from dsf_sym.language.evaluate import evaluate
 from dsf_sym.language.tensor import Input, text
 from dsf_sym.language.ties import LONGEST, parse_tie
@@ -204,7 +204,7 @@ def never(*_):
 def guarded(monkeypatch, tmp_path):
     """An empty folder, and modules whose eval, open and the like raise AssertionError."""
     monkeypatch.chdir(tmp_path)
-    for module in (ties, tensor):
+    for module in (ties, functions, tensor):
         for name in ("eval", "exec", "compile", "open", "print", "getattr", "__import__"):
             monkeypatch.setattr(module, name, never, raising=False)
     monkeypatch.setattr(os, "system", never)

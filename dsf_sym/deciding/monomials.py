@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations_with_replacement, permutations
 
+from ..language.functions import exp, ones
 from ..language.layer import Layer
 from ..language.tensor import (
     LABELS,
@@ -18,8 +19,6 @@ from ..language.tensor import (
     Product,
     Reindex,
     Tensor,
-    exp,
-    ones,
     reads_state,
     walk,
 )

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from ..index.atoms import Atom, Form, Monomial
 from ..language import tensor as t
+from ..language.functions import outer
 from ..language.tensor import Tensor
 
 Placed = tuple[Tensor, tuple[int, ...]]
@@ -123,7 +124,7 @@ def _entrywise(factors: list[Placed], axes: tuple[int, ...]) -> Tensor | None:
         if side is None:
             return None
         sides.append(side)
-    return t.multiply(total, t.outer(*sides))
+    return t.multiply(total, outer(*sides))
 
 
 def _node(atom: Atom) -> Tensor | None:

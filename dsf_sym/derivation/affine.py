@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from ..errors import NotAffine
+from ..language.functions import ones
 from ..language.kernel import KernelLayer
 from ..language.tensor import (
     Add,
@@ -21,7 +22,6 @@ from ..language.tensor import (
     add,
     broadcast,
     multiply,
-    ones,
     reads_state,
     text,
     walk,

@@ -18,6 +18,7 @@ from ..index.atoms import Atom, Factor, Form, Monomial, combine
 from ..index.forms import LETTERS, expression
 from ..index.terms import FormAlgebra, normalise
 from ..language.evaluate import evaluate
+from ..language.functions import einsum, ones
 from ..language.kernel import KEY, KernelLayer, kernel_layer, sides
 from ..language.layer import Layer, Signal, validate
 from ..language.spec import rebuild
@@ -29,9 +30,7 @@ from ..language.tensor import (
     Product,
     Tensor,
     add,
-    einsum,
     multiply,
-    ones,
     text,
     walk,
 )

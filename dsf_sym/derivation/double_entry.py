@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..index.atoms import Form
 from ..index.normal import step_form
-from ..language.tensor import Tensor, add, einsum
+from ..language.functions import einsum
+from ..language.tensor import Tensor, add
 
 if TYPE_CHECKING:
     from ..index.atoms import Monomial

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import DomainError
+from ..language.functions import exp
 from ..language.pairs import Complex, polar
 from ..language.ranges import ranges
 from ..language.tensor import (
@@ -22,7 +23,6 @@ from ..language.tensor import (
     Reindex,
     Tensor,
     add,
-    exp,
     multiply,
     text,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..arithmetic.sparse import Scalar, Sparse, SparseAlgebra
 from ..language import tensor as t
 from ..language.evaluate import extent, shape_of
+from ..language.functions import einsum, ones
 from .atoms import ONE, Atom, Factor, Form, Monomial, atom_form, input_atom
 from .terms import contract, normalise, substitute
 
@@ -225,10 +226,10 @@ def expression(form: Form) -> Tensor | None:
         used = {ls for _, labels in monomial for ls in labels}
         for i, size in enumerate(form.dims):
             if i not in used:
-                operands.append(t.ones(size))
+                operands.append(ones(size))
                 groups.append(names[i])
         target = "".join(names[i] for i in range(len(form.dims)))
-        product = t.einsum(f"{','.join(groups)}->{target}", *operands) if operands else t.lift(1)
+        product = einsum(f"{','.join(groups)}->{target}", *operands) if operands else t.lift(1)
         total = t.add(total, t.multiply(t.Number(c), product))
     return total
 

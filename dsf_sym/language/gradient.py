@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from ..errors import LanguageError, ShapeError
+from .functions import cos, exp, relu, sigmoid, sin, step
 from .tensor import (
     Add,
     Function,
@@ -19,14 +20,8 @@ from .tensor import (
     Tensor,
     add,
     broadcast,
-    cos,
     divide,
-    exp,
     multiply,
-    relu,
-    sigmoid,
-    sin,
-    step,
     text,
     walk,
 )

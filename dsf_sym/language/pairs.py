@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import LanguageError, ShapeError
-from .tensor import Tensor, broadcast, cos, exp, lift, shape_text, sin, text
+from .functions import cos, exp, sin
+from .tensor import Tensor, broadcast, lift, shape_text, text
 
 
 @dataclass(frozen=True, eq=False)

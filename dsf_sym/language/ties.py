@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import LanguageError, UnknownName
+from . import functions as f
 from . import tensor as t
 
 if TYPE_CHECKING:
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_][A-Za-z_0-9]*)|(\*\*|[-+*/@(),]))")
 _UNARY: dict[str, Callable[[object], t.Tensor]] = {
-    "exp": t.exp,
-    "log": t.log,
-    "sigmoid": t.sigmoid,
-    "tanh": t.tanh,
-    "softplus": t.softplus,
-    "sqrt": t.sqrt,
-    "cos": t.cos,
-    "sin": t.sin,
-    "step": t.step,
-    "relu": t.relu,
-    "elu": t.elu,
-    "diag": t.diag,
+    "exp": f.exp,
+    "log": f.log,
+    "sigmoid": f.sigmoid,
+    "tanh": f.tanh,
+    "softplus": f.softplus,
+    "sqrt": f.sqrt,
+    "cos": f.cos,
+    "sin": f.sin,
+    "step": f.step,
+    "relu": f.relu,
+    "elu": f.elu,
+    "diag": f.diag,
     "sum": t.sum,
 }
 _BINARY: dict[str, Callable[[object, object], t.Tensor]] = {
-    "outer": t.outer,
-    "scale": t.scale,
-    "maximum": t.maximum,
-    "minimum": t.minimum,
+    "outer": f.outer,
+    "scale": f.scale,
+    "maximum": f.maximum,
+    "minimum": f.minimum,
 }
 LONGEST = 2000
 HIGHEST = 200

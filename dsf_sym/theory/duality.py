@@ -31,10 +31,11 @@ from ..errors import CertificateError, LanguageError, Rejected
 from ..language.declare import Flag
 from ..language.domains import POSITIVE, REAL
 from ..language.evaluate import Sizes
+from ..language.functions import einsum, exp, log, ones
 from ..language.layer import Layer, Signal, validate
 from ..language.ranges import ranges
 from ..language.spec import rebuild, rename_sizes, serialise
-from ..language.tensor import Eye, Tensor, add, einsum, exp, log, multiply, ones
+from ..language.tensor import Eye, Tensor, add, multiply
 from ..verdict import Question, Verdict
 from .points import points, text
 from .realising import coordinates, independent, realise, texts

@@ -16,9 +16,10 @@ from ..deciding.pairing import rename_layer
 from ..derivation.costs import SizePolynomial, costs
 from ..errors import DsfError, LanguageError, Rejected, SizeError, UnknownName
 from ..language.evaluate import Sizes
+from ..language.functions import concat
 from ..language.layer import Layer
 from ..language.spec import serialise
-from ..language.tensor import Input, Number, broadcast, concat
+from ..language.tensor import Input, Number, broadcast
 from ..language.ties import parse_tie
 from ..verdict import Question, Verdict
 from .points import points, text

@@ -29,10 +29,10 @@ from ...index.forms import (
 from ...index.normal import step_form
 from ...index.terms import contract
 from ...language.domains import Interval
+from ...language.functions import ones
 from ...language.layer import Layer
 from ...language.ranges import ranges
 from ...language.spec import rebuild
-from ...language.tensor import ones
 from .enclosure import Range
 from .entries import bounds
 
