@@ -261,6 +261,7 @@ claims = [
         expect="refuted",
         paper=2,
         source=f"{SOURCE}, eq. (15b) and (28b)",
+        slip=True,
     ),
     claim(
         "Eq. (15b) is separable attention under h_i = Λ_i (h_{i-1} + B_i u_i)",
@@ -288,6 +289,7 @@ claims = [
         expect="refuted",
         paper=4,
         source=f"{SOURCE}, section 3.2",
+        slip=True,
     ),
     claim(
         "Eq. (20b) as printed, with an entrywise product, is qLSTM",
@@ -297,6 +299,7 @@ claims = [
         expect="refuted",
         paper=5,
         source=f"{SOURCE}, eq. (20b)",
+        slip=True,
     ),
     claim(
         "Eq. (20b) with a matrix product is qLSTM",

@@ -60,6 +60,8 @@ class Claim:
 
     procedure: a key of PROCEDURES; arguments: its keyword arguments, layers by name or as they are.
     paper: the entries of the benchmark of statements that it covers. source: where it is stated.
+    slip: whether the source says so by mistake; else a refuted claim is a reading of it, or the
+    opposite of what it says.
     """
 
     sentence: str
@@ -68,6 +70,7 @@ class Claim:
     expect: str
     paper: tuple[int, ...] = ()
     source: str = ""
+    slip: bool = False
 
     @property
     def name(self) -> str:
@@ -96,11 +99,13 @@ def claim(
     expect: str,
     paper: int | tuple[int, ...] = (),
     source: str = "",
+    slip: bool = False,
     **arguments: Any,
 ) -> Claim:
     """A claim to put into the list `claims` of a file of the catalogue.
 
-    Raises LanguageError for an unknown procedure or verdict.
+    Raises LanguageError for an unknown procedure or verdict, and for a slip that is not refuted or
+    has no source.
     """
     if procedure not in PROCEDURES:
         known = ", ".join(sorted(PROCEDURES))
@@ -110,8 +115,13 @@ def claim(
             f"claim({sentence!r}): expect={expect!r} is none of proved, conditional, refuted, "
             "undecided"
         )
+    if slip and (expect != "refuted" or not source):
+        raise LanguageError(
+            f"claim({sentence!r}): a slip is a statement that its source makes and that is refuted: "
+            'say source=... and expect="refuted", or leave slip out'
+        )
     entries = (paper,) if isinstance(paper, int) else tuple(paper)
-    return Claim(sentence, procedure, arguments, expect, entries, source)
+    return Claim(sentence, procedure, arguments, expect, entries, source, slip)
 
 
 def claims() -> dict[str, Claim]:

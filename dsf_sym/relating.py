@@ -96,9 +96,6 @@ def every_pair(layers: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
     return [(a, b) for i, a in enumerate(layers) for b in layers[i + 1 :]]
 
 
-# --- one pair -------------------------------------------------------------------------------------
-
-
 class _NotKept(Exception):
     """A verdict that the cache does not have."""
 
@@ -200,9 +197,6 @@ class _Job:
             except CacheError as error:
                 notes.append(str(error))
         return relation, notes
-
-
-# --- several processes ----------------------------------------------------------------------------
 
 
 def _done(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[int, tuple[Relation, list[str]]]]:

@@ -169,9 +169,6 @@ def growth(
             yield Growth(name, backward, tuple(lengths), milliseconds, tuple(memory))
 
 
-# --- contenders -----------------------------------------------------------------------------------
-
-
 def schedule_of(layer: Layer) -> str:
     """The schedule that `numeric.run` takes for many tokens."""
     have = schedules(layer, "torch")
@@ -238,9 +235,6 @@ def _pass(call: Callable[..., Any], leaves: Sequence[Any], backward: bool) -> Ca
         return torch.autograd.grad(y, own, torch.ones_like(y))
 
     return both
-
-
-# --- measuring ------------------------------------------------------------------------------------
 
 
 def interleaved(calls: Mapping[Any, Call], rounds: int) -> dict[Any, float]:

@@ -253,8 +253,6 @@ class Kernel:
         """Whether there is a backward kernel."""
         return hasattr(self.library(dtype), "backward")
 
-    # --- calls ------------------------------------------------------------------------------------
-
     def arguments(self, inputs: Sequence[Any], state: Sequence[Any] | None) -> Arguments:
         """Contiguous arrays and the sizes; ContractViolation for a type that is not compiled."""
         dtype = str(inputs[0].dtype).removeprefix("torch.")
@@ -353,9 +351,6 @@ class Kernel:
         pointers = (ctypes.c_void_p * len(arrays))(*map(_pointer, arrays))
         if getattr(library, name)(numbers, pointers, ctypes.c_long(parts), ctypes.c_long(threads)):
             raise MemoryError(f"run({self.layer.name}, backend='cpp'): a task got no memory")
-
-
-# --- arrays of either library ---------------------------------------------------------------------
 
 
 def _contiguous(x: Any) -> Any:

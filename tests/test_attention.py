@@ -76,9 +76,6 @@ def with_temperature(q: Vec["n"], k: Vec["n"], tau: Const[Positive]):
     return exp(q @ k / tau)
 
 
-# --- kernels that separate ------------------------------------------------------------------------
-
-
 def shapes(made):
     return {s.name: s.dims for s in made.of_kind("state")}
 
@@ -162,9 +159,6 @@ def test_the_expanded_normaliser_keeps_its_condition():
         return q @ k
 
     assert product.open_denominators and not find("linear_attention_normalised").open_denominators
-
-
-# --- kernels that do not --------------------------------------------------------------------------
 
 
 def test_a_kernel_that_reads_both_in_one_function_keeps_the_past():
@@ -308,9 +302,6 @@ def test_a_weight_with_the_name_of_a_token_of_another_time_is_no_token():
     assert compare(one, other, sizes={"d": 1}).status == "refuted"
 
 
-# --- what the checkers reject ---------------------------------------------------------------------
-
-
 def certified(a, b):
     """The certificate that would claim a = b by the identity of index terms."""
     data = compare(a, a).certificate
@@ -352,9 +343,6 @@ def test_a_finite_layer_is_no_sum_over_the_past():
     finite = compare(find("gla"), find("gla")).certificate
     with pytest.raises(Rejected, match="two sums over the past"):
         recheck({**finite, "kind": "kernel", "identity": "intertwiner"})
-
-
-# --- how many features a kernel needs -------------------------------------------------------------
 
 
 def test_no_finite_number_of_features_gives_softmax():
@@ -408,9 +396,6 @@ def test_rays_that_prove_nothing_are_rejected():
         assert not found.infinite and found.lower == 2
         with pytest.raises(Rejected):
             recheck({**found.certificate, "rays": rays})
-
-
-# --- what is no kernel ----------------------------------------------------------------------------
 
 
 def _vector(q: Vec["n"], k: Vec["n"]):
@@ -503,9 +488,6 @@ def test_scalars_are_signals_too():
         return q * k
 
     assert shapes(scalar) == {"S": ("d",)}
-
-
-# --- the command line -----------------------------------------------------------------------------
 
 
 def test_commands_answer_for_a_sum_over_the_past(capsys):

@@ -62,9 +62,6 @@ def open_page(site):
         yield visit
 
 
-# --- the pages as files ---------------------------------------------------------------------------
-
-
 def test_every_link_and_fragment_leads_somewhere(site):
     lychee = Path(sys.executable).with_name("lychee")
     words = [lychee, "--offline", "--include-fragments", "--no-progress", f"{site}/**/*.html"]
@@ -126,9 +123,6 @@ def test_cells_are_short_and_only_call_the_library():
             imported = [n for n in ast.walk(ast.parse(cell)) if isinstance(n, ast.ImportFrom)]
             for node in imported:
                 assert node.module.split(".")[0] in ("dsf_sym", "numeric", "IPython"), page.name
-
-
-# --- the pages in a browser -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -205,8 +199,6 @@ def test_pointing_at_a_layer_fades_what_is_not_related_to_it(open_page):
     page.context.close()
 
 
-# --- claims ---------------------------------------------------------------------------------------
-
 FALSE = """
 A sentence.
 
@@ -262,9 +254,6 @@ def test_text_means_itself_and_code_stays_code():
     assert text.block("a\n```\nb").startswith("````text\n")
 
 
-# --- facts ----------------------------------------------------------------------------------------
-
-
 def test_a_claim_that_nothing_changed_is_not_settled_again(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(FALSE.replace("gla = deltanet", "gla = gla").replace("a-claim", "own"))
@@ -274,7 +263,6 @@ def test_a_claim_that_nothing_changed_is_not_settled_again(tmp_path, monkeypatch
     monkeypatch.setattr(claims, "CLAIMS", tmp_path / "claims")
     monkeypatch.setattr(claims, "known", list)
     monkeypatch.setattr(claims, "publish", lambda *_: "/somewhere")
-    monkeypatch.setattr(slips, "stated", lambda _: [])
     monkeypatch.setattr(slips, "write", lambda _: None)
     asked = []
     decide = claims.decide

@@ -63,9 +63,6 @@ def failure(kind, reference):
     return str(caught.value)
 
 
-# --- the catalogue --------------------------------------------------------------------------------
-
-
 def test_catalogue_has_the_first_layers_and_is_sorted():
     assert set(FIRST) <= set(catalogue())
     assert list(catalogue()) == sorted(catalogue())
@@ -145,9 +142,6 @@ def test_a_name_that_is_a_file_without_its_ending(write, monkeypatch, tmp_path):
     assert "did you mean the file mine.py?" in failure(UnknownName, "mine")
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
 def test_the_example():
     layer = find(str(ROOT / "examples" / "my_layer.py"))
     assert layer.name == "error_writer"
@@ -217,9 +211,6 @@ def test_a_broken_file_leaves_nothing(write, tmp_path):
     failure(LoadError, write("import json\nx = undefined\n"))
     assert (set(sys.modules), list(sys.path), sys.dont_write_bytecode) == before
     assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
-
-
-# --- errors ---------------------------------------------------------------------------------------
 
 
 def test_no_such_file(tmp_path):

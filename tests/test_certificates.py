@@ -56,9 +56,6 @@ def rejected(data, identity):
         recheck(data)
 
 
-# --- untampered -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", KINDS)
 def test_an_untampered_certificate_passes_and_says_what_it_proves(good, name):
     data = good(name)
@@ -105,8 +102,6 @@ def test_the_hash_tells_definitions_apart_and_ignores_names():
 
     assert gated.hash != layers.no_start.hash  # only the domain of alpha differs
 
-
-# --- the subspace ---------------------------------------------------------------------------------
 
 SUBSPACES = ("subspace", "constants", "generators", "roots")
 
@@ -202,9 +197,6 @@ def test_a_basis_at_other_sizes_is_rejected(good):
         rejected(data, r"x_\* in V fails|J\(s\) V in V|coordinate outside|r\(s\) x")
 
 
-# --- the definitions ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", KINDS)
 def test_a_changed_definition_is_rejected_by_its_hash(good, name):
     data = good(name)
@@ -289,9 +281,6 @@ def test_an_expression_whose_sizes_do_not_fit_is_no_definition(good, name):
                 data["layers"][at]["nodes"][i][2] = node[2].split("->")[0] + "->"
                 with pytest.raises(CertificateError, match="do not fit"):
                     recheck(data)
-
-
-# --- the intertwiner ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -424,9 +413,6 @@ def test_a_forged_basis_for_tokens_of_one_sign_is_rejected():
     rejected(json.loads(json.dumps(data)), r"r\(s\) x = r'\(s\) x fails on basis vector 0")
 
 
-# --- differences ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("change", "identity"),
     [
@@ -512,8 +498,6 @@ def test_few_bits_never_make_a_difference(bits):
     with pytest.raises(DsfError):
         recheck(json.loads(json.dumps(data)))
 
-
-# --- malformed ------------------------------------------------------------------------------------
 
 BROKEN = ["1/0", "x", "", "0x1", "nan", "inf", [], {}, None, "1" * 5000, "__import__('os')"]
 

@@ -42,9 +42,6 @@ def chosen(procedure, expect):
     return [c.name for c in CLAIMS.values() if (c.procedure, c.expect) == (procedure, expect)]
 
 
-# --- the suite ------------------------------------------------------------------------------------
-
-
 def test_every_entry_of_the_benchmark_has_a_claim_and_every_procedure_is_used():
     assert {p for c in CLAIMS.values() for p in c.paper} == set(ABOUT_THE_PAPER)
     assert {c.procedure for c in CLAIMS.values()} <= set(PROCEDURES)
@@ -98,9 +95,6 @@ def test_bad_claims_are_named():
         claim("x", "equal", expect="true")
     with pytest.raises(UnknownName, match="no claim 'x'"):
         settle("x")
-
-
-# --- mutations ------------------------------------------------------------------------------------
 
 
 def leaking(layer):
@@ -192,8 +186,6 @@ def test_both_directions_of_a_condition_are_rechecked():
     with pytest.raises(Rejected, match="is free"):
         recheck(certificate)
 
-
-# --- conditions, on both sides --------------------------------------------------------------------
 
 L, N, D = 6, 3, 2
 
@@ -296,9 +288,6 @@ def test_the_margin_of_a_skip_changes_sign_at_the_threshold(seed):
     threshold = np.sqrt(a) / (1 - np.sqrt(a)) * size
     for skip, sign in ((1.001 * threshold, 1), (0.999 * threshold, -1)):
         assert np.sign(skip**2 - a * (size + skip) ** 2) == sign
-
-
-# --- refutations, by running the definitions ------------------------------------------------------
 
 
 def arrays(layer, witness, sizes):
@@ -462,8 +451,6 @@ def test_transitions_of_deltanet_do_not_commute():
         assert np.abs(one @ other - other @ one).max() == 0
 
 
-# --- bounds, on many random points ----------------------------------------------------------------
-
 POINTS = 100_000
 
 
@@ -486,9 +473,6 @@ def test_no_random_point_leaves_a_proved_bound(name):
     low = -np.inf if inside.low is None else float(inside.low)
     high = np.inf if inside.high is None else float(inside.high)
     assert low - 1e-9 <= y.min() and y.max() <= high + 1e-9
-
-
-# --- the procedures -------------------------------------------------------------------------------
 
 
 def test_an_interval_that_is_none_and_a_forged_bound_are_refused():

@@ -124,9 +124,6 @@ def test_what_no_rule_solves_is_left_and_undecided():
     assert any("a" in x.verdict.remains for x in found.branches)
 
 
-# --- points on both sides, by plain NumPy ---------------------------------------------------------
-
-
 def s6(q, k, v, delta, A):
     h, out = np.zeros((v.shape[1], q.shape[1])), []
     for i in range(len(q)):
@@ -175,9 +172,6 @@ def test_points_inside_and_outside_for_the_delta_rule(turn, equal):
         S = S + np.outer(keys[i], v[i] - keys[i] @ S)
         out.append(q[i] @ S)
     assert np.allclose(out, attention(q, keys, v, np.ones(3))) is equal
-
-
-# --- what the checkers must reject ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +233,6 @@ def test_a_relation_that_is_not_forced_is_rejected(orthogonal):
         data["r"]["roots"]["r"] = len(data["r"]["nodes"]) - 1
 
     forged(orthogonal, square)
-
-
-# --- bad input and the command --------------------------------------------------------------------
 
 
 def test_bad_input_is_named():

@@ -225,9 +225,6 @@ def test_a_layer_with_more_states_is_not_refuted_by_its_form():
         recheck(forged)
 
 
-# --- layers of one's own --------------------------------------------------------------------------
-
-
 @layer
 def key_gated(S: State["n", "d"], q: Vec["n"], f: Gate["n"], v: Vec["d"]):
     """HGRN2: the key is what the gate leaves."""
@@ -322,8 +319,6 @@ def test_mutual_containment_is_equality_up_to_the_maps():
     assert asked("normalised_attention", "linear_attention").status == "proved"
 
 
-# --- ends of intervals ----------------------------------------------------------------------------
-
 UNIT = CATALOGUE["deltanet"].given(name="unit", k="x", x=Unit["n"])
 SMOOTH = UNIT.given(name="smooth", beta="sigmoid(z)", z=Scalar)
 
@@ -372,9 +367,6 @@ def test_a_unit_key_is_a_key_and_not_the_other_way_round():
     assert asked("deltanet", UNIT).status == "proved"
     verdict = asked(UNIT, "deltanet")
     assert verdict.certificate["kind of obstruction"] == "no negative eigenvalues"
-
-
-# --- signs ----------------------------------------------------------------------------------------
 
 
 def test_signs_are_shown_by_coefficients_or_not_at_all():

@@ -87,8 +87,6 @@ def run(layer, tokens, *, scalars="digits", **weights):
     return list(got[0, 0, :, 0])
 
 
-# --- each rule against its closed form ------------------------------------------------------------
-
 V = [Fraction(2), Fraction(-1), Fraction(3, 2), Fraction(1, 3)]
 DT = [Fraction(1, 2), Fraction(1), Fraction(1, 8), Fraction(2)]
 LAM = [Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(3, 4)]
@@ -217,9 +215,6 @@ def test_euler_takes_a_dense_transition():
         dense.discretise("bilinear")
 
 
-# --- order of accuracy ----------------------------------------------------------------------------
-
-
 def error(rule, steps, mix=None):
     """The error at time 1 of x' = -x + v(t), v the value of cos t at the end of each step."""
     layer = scalar.discretise(rule, declared=Const[Positive["d"]])
@@ -267,9 +262,6 @@ def test_the_trapezoid_is_of_second_order_once_the_first_half_step_is_paid():
             return abs(got - (mpmath.cos(1) + mpmath.sin(1) - mpmath.exp(-1)) / 2)
 
     assert abs(corrected(16) / corrected(32) - 4) < 0.4
-
-
-# --- relations ------------------------------------------------------------------------------------
 
 
 def proved(a, b, **options):
@@ -352,9 +344,6 @@ def test_the_step_is_a_token_a_weight_or_one_for_each_channel():
     assert str(scalar.discretise("zoh").signal("Delta")) == "Delta: scalar, (0, inf)"
     dt = scalar.discretise("zoh", "dt", declared=Const[Gate["d"]], name="held").signal("dt")
     assert (dt.kind, dt.dims) == ("constant", ("d",))
-
-
-# --- what is refused ------------------------------------------------------------------------------
 
 
 def message(kind, layer, *args, **options):

@@ -67,9 +67,6 @@ def no_shorter_prefix_differs(verdict):
     return differ == [False] * (witness.length - 1) + [True]
 
 
-# --- the bound of the theorem ---------------------------------------------------------------------
-
-
 def test_the_bound_is_tight():
     """Two layers of one state that agree for two tokens and differ at the third: n + n' + 1."""
     verdict = decided(layers.half, layers.third)
@@ -106,9 +103,6 @@ def test_a_delay_line_differs_from_nothing_as_late_as_it_can():
     assert decided(line, silent).witness.length == 4
     assert decided(line, longer).witness.length == 4
     assert decided(longer, silent).witness.length == 5
-
-
-# --- proofs ---------------------------------------------------------------------------------------
 
 
 def test_equal_layers_of_one_shape_are_proved_for_all_sizes():
@@ -169,9 +163,6 @@ def test_a_learned_matrix_on_both_sides():
     assert decided(inside, outside).status == "proved"
     assert decided(inside, turned).status == "refuted"
     assert decided(inside, turned, sizes={"n": 1}).status == "proved"
-
-
-# --- functions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pair", ["generators", "roots"])
@@ -301,9 +292,6 @@ def test_roots_of_related_radicands():
 
     for seed in range(5):
         assert decided(squared, plain, seed=seed).status == "proved"
-
-
-# --- unit norm ------------------------------------------------------------------------------------
 
 
 def test_a_unit_key_makes_normalisation_void():
@@ -440,9 +428,6 @@ def test_a_gain_of_constant_sign_moves_from_input_to_readout():
     assert compare(plain, twice, sizes={"n": 1}).status in ("proved", "undecided")
 
 
-# --- starts, states -------------------------------------------------------------------------------
-
-
 def test_learned_starts():
     assert decided(layers.learned_start, layers.learned_start_twice).status == "proved"
     verdict = decided(layers.learned_start, layers.no_start)
@@ -549,8 +534,6 @@ def test_a_state_and_a_signal_of_one_name_are_two_things():
         assert (verdict.status, verdict.witness.length) == ("refuted", 1)
 
 
-# --- symmetry and seeds ---------------------------------------------------------------------------
-
 ALL = {
     **layers.PAIRS,
     "tight": (layers.half, layers.third),
@@ -583,9 +566,6 @@ def test_the_seed_does_not_matter(name):
 def test_the_verdicts_of_the_pairs_are_of_every_kind():
     statuses = {compare(*ALL[name], sizes=layers.SIZES.get(name)).status for name in ALL}
     assert statuses == {"proved", "conditional", "refuted"}
-
-
-# --- bringing two layers together -----------------------------------------------------------------
 
 
 def test_outputs_of_other_shapes_are_refused():
@@ -743,9 +723,6 @@ def test_a_positive_unit_number_is_one():
     assert decided(unit, ignores, sizes={"n": 2}).status == "refuted"
 
 
-# --- refusals -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
@@ -814,9 +791,6 @@ def test_an_output_that_is_not_affine_is_refused():
 def test_an_unknown_signal_in_given_is_refused_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean alpha"):
         compare(layers.gla, layers.scalar_gated, given=["alhpa = 1"])
-
-
-# --- undecided ------------------------------------------------------------------------------------
 
 
 def test_what_the_generators_cannot_tell_is_undecided_and_never_refuted():

@@ -460,9 +460,6 @@ def test_refusals():
         derive(gla, "value")
 
 
-# --- forms ----------------------------------------------------------------------------------------
-
-
 class Rationals:
     def number(self, x):
         return Fraction(x)

@@ -189,9 +189,6 @@ def test_matrices_do_not_outlive_their_input():
     assert CATALOGUE["gla"].given(v=1).matrices == ()
 
 
-# --- what the decorator refuses -------------------------------------------------------------------
-
-
 @layer
 def plain(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
     S = S + outer(k, v)

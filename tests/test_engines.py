@@ -28,8 +28,6 @@ from dsf_sym.deciding.pairing import pair
 
 ROOT = Path(__file__).parent.parent
 
-# --- words ----------------------------------------------------------------------------------------
-
 EXTREMES = [0, 1, 2, PRIME - 1, PRIME - 2, PRIME // 2, PRIME // 2 + 1]
 EXTREMES += [(1 << b) + d for b in (29, 30, 31, 32, 59, 60) for d in (-1, 0, 1)]
 residues = st.one_of(st.sampled_from(EXTREMES), st.integers(0, PRIME - 1))
@@ -75,9 +73,6 @@ def test_sums_of_words_over_two_axes(xs):
 @given(st.fractions(max_denominator=1000))
 def test_residues_are_fractions(x):
     assert words.residue(x) * x.denominator % PRIME == x.numerator % PRIME
-
-
-# --- spans ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -128,9 +123,6 @@ def test_most_residues_are_no_small_fraction():
     found = [rational_from(rng.randrange(PRIME)) for _ in range(50)]
     for x in found:
         assert x is None or max(abs(x.numerator), x.denominator) < 1 << 30
-
-
-# --- engines --------------------------------------------------------------------------------------
 
 
 def automaton_of(name):
@@ -194,8 +186,6 @@ def test_a_first_difference_lies_within_the_bound_or_there_is_none():
     assert first_difference(automaton, automaton.width) == 3 == automaton.width
     assert first_difference(automaton, 2) is None
 
-
-# --- without numpy and flint ----------------------------------------------------------------------
 
 RUN = """
 import json, sys

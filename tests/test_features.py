@@ -100,9 +100,6 @@ def axes_are_not_confused(q: Vec["n"], k: Vec["n"], c: Const[Positive["n"]]):
     return sum(c) * exp(q @ k) - exp(q @ k) * c @ (c * c)
 
 
-# --- positive definiteness ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "kernel", [taylor, linear_elu, exponential, gaussian, cosine, similarity, temperature]
 )
@@ -250,9 +247,6 @@ def test_a_direction_of_negative_sign_is_found_exactly_where_there_is_one():
                 assert total < 0 and lowest < 1e-9
 
 
-# --- the number of features -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("n", "p"), [(1, 3), (2, 1), (2, 2), (2, 3), (3, 2)])
 def test_powers_have_the_monomials_as_features_and_fewer_on_the_sphere(n, p):
     def free(q: Vec["n"], k: Vec["n"]):
@@ -354,9 +348,6 @@ def test_no_features_are_written_down_where_query_and_key_do_not_separate():
 def test_bad_input_is_named(call, error, culprit):
     with pytest.raises(error, match=culprit):
         call()
-
-
-# --- random features ------------------------------------------------------------------------------
 
 
 @layer

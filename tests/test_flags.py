@@ -42,8 +42,6 @@ def summed(f):
     return total
 
 
-# --- the unit step --------------------------------------------------------------------------------
-
 EQUAL = {
     "relu": (lambda x, y, s: relu(x), lambda x, y, s: x * step(x)),
     "abs": (lambda x, y, s: abs(x), lambda x, y, s: x * step(x) - x * step(-x)),
@@ -131,9 +129,6 @@ def test_a_step_of_a_ball_holds_both_values_where_it_must(fast):
 def test_a_step_is_rational():
     values = [Rationals().function("step", Fraction(x)) for x in ("-1/2", "0", "1/3")]
     assert values == [0, 0, 1]
-
-
-# --- flags ----------------------------------------------------------------------------------------
 
 
 @layer
@@ -253,9 +248,6 @@ def test_signals_drawn_for_code_are_flags_and_others_are_named():
     drawn["f"] = drawn["f"] / 2
     with pytest.raises(ContractViolation, match=r"expected a value in \{0, 1\}"):
         check(kept, "numpy", drawn, domains=True)
-
-
-# --- unit vectors of size 1, and domains without a point ------------------------------------------
 
 
 def test_unit_norm_at_size_one_does_not_make_a_key_its_square():

@@ -162,9 +162,6 @@ def test_shared_keys_are_told_from_keys_of_each_head():
     assert compare(ours, heads(theirs, "h", shared=("v",))).status != "proved"
 
 
-# --- what is refused ------------------------------------------------------------------------------
-
-
 @layer
 def unit_keys(S: State["n", "d"], k: Unit["n"], v: Vec["d"]):
     """Keys of unit norm."""

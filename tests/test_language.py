@@ -49,9 +49,6 @@ a, b = Input("a"), Input("b")
 INPUTS = (q, k, v, w, S, P, a, b)
 
 
-# --- shapes ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("build", "named"),
     [
@@ -141,8 +138,6 @@ def test_an_array_of_numpy_is_no_tensor():
     with pytest.raises(LanguageError, match="ndarray"):
         _ = np.ones(2) * k
 
-
-# --- operations against NumPy ---------------------------------------------------------------------
 
 CASES = [
     (lambda: q + k - 2 * q, lambda x: x["q"] + x["k"] - 2 * x["q"]),
@@ -256,9 +251,6 @@ def test_a_size_without_a_value_is_named():
         shape_of(("n", "n+m"), {"n": 2})
 
 
-# --- declarations and steps -----------------------------------------------------------------------
-
-
 def test_a_step_that_returns_one_value_is_refused():
     with pytest.raises(LanguageError, match="returned one value; it must return new S, output"):
 
@@ -330,9 +322,6 @@ def test_a_start_of_no_state_is_refused():
             return S + v, S + S0
 
 
-# --- domains --------------------------------------------------------------------------------------
-
-
 def _over(build, declaration):
     """A layer whose output is v times `build(x)`, x a signal of the given kind."""
 
@@ -393,9 +382,6 @@ def test_an_operation_undefined_on_the_domain_is_refused_and_shows_the_domain(bu
 )
 def test_an_operation_defined_on_the_whole_domain_is_accepted(build, domain):
     assert _over(build, domain).output.dims == ("p",)
-
-
-# --- ties on layers -------------------------------------------------------------------------------
 
 
 @layer

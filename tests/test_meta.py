@@ -41,7 +41,7 @@ ORDER = [
 ]
 # A verdict shows itself in a notebook: asked for at run time.
 LATE = {("verdict", "rendering")}
-LONG = {"language/tensor.py", "rendering/recognise.py"}
+LONG = {"language/tensor.py"}
 
 
 def rank(parts):

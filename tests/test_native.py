@@ -118,9 +118,6 @@ def test_two_calls_that_hand_the_state_on_are_one(name):
         assert error((np.concatenate([y, z], 2), end), whole) < 1e-14
 
 
-# --- gradients ------------------------------------------------------------------------------------
-
-
 def gradients(call, given, state, seed=0):
     """Those of a random functional of outputs and last states in all inputs and first states."""
     import torch
@@ -193,9 +190,6 @@ def test_only_what_is_asked_for_is_differentiated():
     assert leaves["q"].grad is None
 
 
-# --- planted bugs ---------------------------------------------------------------------------------
-
-
 PLANTED = {
     "off-by-one decay": ("b.at_alpha[t * size.n", "b.at_alpha[(t ? t - 1 : t) * size.n"),
     "dropped gate": ("(alpha_i * S_i)", "S_i"),
@@ -235,9 +229,6 @@ def test_planted_bugs_in_the_adjoint_are_caught(bug):
     assert max(np.abs(a - b).max() for a, b in zip(got, want, strict=True)) > 1e-3
 
 
-# --- the text -------------------------------------------------------------------------------------
-
-
 def test_the_structure_chooses_the_kernel():
     def said(name):
         lines = generate_cpp(LAYERS[name]).split("\n\n")[0].splitlines()
@@ -256,9 +247,6 @@ def test_text_is_the_same_every_time_and_a_sum_over_the_past_has_none():
     assert generate_cpp(LAYERS["s6"]) == generate_cpp(LAYERS["s6"])
     with pytest.raises(NotAffine, match="no C\\+\\+ is generated"):
         generate_cpp(find("softmax_attention"))
-
-
-# --- numeric.run ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(name="quick")

@@ -147,8 +147,6 @@ def test_momentum_is_a_second_state():
     assert "identity + rank one" in str(structure(derive(heavy_ball)))
 
 
-# --- the gradient ---------------------------------------------------------------------------------
-
 X, M = Input("x", ("n",)), Input("m", ("n", "n"))
 LOSSES = [
     total(exp(X) * X),
@@ -223,9 +221,6 @@ def value(graph, x, m):
 def test_what_has_no_gradient_is_named(loss, error, culprit):
     with pytest.raises(error, match=culprit):
         gradient(loss, X)
-
-
-# --- bad input ------------------------------------------------------------------------------------
 
 
 def squares(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):

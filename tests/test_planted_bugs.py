@@ -26,8 +26,6 @@ from dsf_sym.automata.run import outputs_on
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.deciding.decide import compare
 
-# --- gated delta rule -----------------------------------------------------------------------------
-
 
 def delta_loop(S, t):
     n, d = S.shape
@@ -79,9 +77,6 @@ DELTA_BUGS = {
 }
 
 
-# --- gated linear attention -----------------------------------------------------------------------
-
-
 def gla_loop(S, t):
     n, d = S.shape
     new = np.array(
@@ -112,9 +107,6 @@ GLA_BUGS = {
         1,
     ),
 }
-
-
-# --- scalar gate with skip ------------------------------------------------------------------------
 
 
 def skip_loop(S, t):
@@ -156,9 +148,6 @@ SKIP_BUGS = {
 }
 
 
-# --- S6 -------------------------------------------------------------------------------------------
-
-
 def s6_loop(h, t):
     new = np.zeros(h.shape)
     for i in range(h.shape[0]):
@@ -198,9 +187,6 @@ S6_BUGS = {
         1,
     ),
 }
-
-
-# --- the cases ------------------------------------------------------------------------------------
 
 
 def make_delta(step):
@@ -362,9 +348,6 @@ CASES["GLA: gate along the other axis"] = (
     *(square_gla, square_gla_other_axis, gla_loop, other_axis),
     2,
 )
-
-
-# --- the tests ------------------------------------------------------------------------------------
 
 
 def arrays(layer_, values, sizes):

@@ -102,8 +102,6 @@ def test_the_helpers_of_these_tests():
         inverse(((1, 2), (2, 4)))
 
 
-# --- functions ------------------------------------------------------------------------------------
-
 # What the library holds to be equal at every number of a domain, and twins that are not.
 IDENTITIES = [
     ("x", lambda x: cos(2 * x), lambda x: 1 - 2 * sin(x) * sin(x), lambda x: 1 - sin(x) * sin(x)),

@@ -45,8 +45,6 @@ def status(a, b, *given, **options):
     return verdict_of(a, b, *given, **options).status
 
 
-# --- equal under a map of the parameters ----------------------------------------------------------
-
 SSD_GATE = ["scalar_gated.alpha = exp(Delta * A)"]
 DELTA_RULE = ["dplr.b = -beta * k", "dplr.k = beta * k"]
 EQUAL = [
@@ -96,8 +94,6 @@ def test_equal_if_a_gate_is_tied(a, b, condition):
     verdict = verdict_of(a, b)
     assert (verdict.status, verdict.conditions) == ("conditional", (condition,))
 
-
-# --- what people get wrong, and the shortest sequence that shows it -------------------------------
 
 DIFFERENT = [
     # Neither Δ in the input nor the skip may be dropped.
@@ -173,9 +169,6 @@ def test_s6_is_gated_linear_attention_channel_by_channel():
     assert compare(s6, CATALOGUE["gla"], given=ties, sizes={"d": 2, "n": 3}).status == "refuted"
 
 
-# --- RWKV -----------------------------------------------------------------------------------------
-
-
 @layer
 def gla_with_bonus(
     S: State["n", "d"],
@@ -244,9 +237,6 @@ def test_rwkv4_in_another_gauge():
     assert status("rwkv4", decayed_and_weighed) == "proved"
 
 
-# --- convex averages and their relatives ----------------------------------------------------------
-
-
 @layer
 def what_is_missing_decays(h: State["d"], f: Gate["d"]):
     """A convex average of ones: 1 - h_i = f_i (1 - h_{i-1})."""
@@ -293,9 +283,6 @@ def test_the_rg_lru_scales_its_input_by_its_gate_from_the_first_token_on():
     assert status(*constant, "c = sqrt(1 - x * x)") == "proved"
 
 
-# --- normalised linear attention ------------------------------------------------------------------
-
-
 @layer
 def augmented(S: State["n", "d+1"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
     """Unnormalised linear attention of the values [v, 1]: their image over that of the 1."""
@@ -325,8 +312,6 @@ def test_packages_differ_by_their_epsilon():
     assert status("linear_attention_normalised", with_epsilon, "e = 0") == "proved"
     assert status(with_epsilon, with_epsilon.given(e=1)) == "refuted"
 
-
-# --- containment ----------------------------------------------------------------------------------
 
 CONTAINED = [
     ("kda", "gated_deltanet", {"kda.alpha = alpha"}),

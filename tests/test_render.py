@@ -391,9 +391,6 @@ def test_a_step_in_latex_and_without_time():
         render_form(states["S"], "html")
 
 
-# --- differences ----------------------------------------------------------------------------------
-
-
 def unrolled(made, steps):
     """The output at the last of so many steps from a zero state."""
     state = {s.name: Form(s.dims, {}) for s in made.of_kind("state")}
@@ -435,8 +432,6 @@ def test_long_text_breaks_before_outer_signs():
     assert all(line.startswith(("  + ", "  − ")) for line in lines[1:])
     assert wrapped("a + b") == "a + b"
 
-
-# --- single pieces --------------------------------------------------------------------------------
 
 ALGEBRA = FormAlgebra()
 
@@ -546,8 +541,6 @@ def test_what_has_no_matrix_notation_is_given_by_entries():
     letters = ALGEBRA.product("abc,c->ab", signal("a", "n", "n", "n"), k, ("n", "n"))
     assert render_form(letters, "text") == "[Σ_d a_{i,bcd} k_{i,d}]_{b,c}"
 
-
-# --- every form -----------------------------------------------------------------------------------
 
 POOL = [
     input_atom(name, dims, kind=kind)

@@ -105,9 +105,6 @@ def test_false_identities_are_refuted_with_a_witness(name):
     assert recheck(verdict.certificate)
 
 
-# --- rotations ------------------------------------------------------------------------------------
-
-
 def rotation(*angles):
     @layer
     def turned(a: State, b: State, x: Scalar, y: Scalar, u: Scalar):
@@ -140,8 +137,6 @@ def test_an_lru_without_its_angle_is_refuted():
     assert verdict.status == "refuted" and verdict.witness.length == 2
     assert compare(lru, lru.others[0][1]).status == "proved"
 
-
-# --- complex pairs --------------------------------------------------------------------------------
 
 OPERATIONS = {
     "+": lambda z, w: z + w,
@@ -211,9 +206,6 @@ def test_division_by_a_pair_that_may_vanish_is_refused():
             return h, (1 / Complex(x, y)).re
 
 
-# --- powers and domains ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("kind", "power"), [(Real, 0.3), (Real, 0.5), (Gate, "x - 1")])
 def test_a_power_of_what_may_be_negative_names_it(kind, power):
     with pytest.raises(DomainError, match=r"(log|sqrt)\(x \+ \(-1\)\)"):
@@ -233,9 +225,6 @@ def test_whole_powers_are_products_of_any_sign():
         return h, x * x + x * x * x + 1
 
     assert compare(square, product).status == "proved"
-
-
-# --- interpretations ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fast", [True, False])

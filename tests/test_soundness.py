@@ -60,9 +60,6 @@ def running(h: State, q: Scalar, x: Scalar):
     return h + x, q * h
 
 
-# --- obstructions ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("a", [last, gated], ids=lambda x: x.name)
 def test_a_transition_that_can_be_zero_is_not_positive(a):
     assert contains(a, last_scaled).status != "refuted"
@@ -97,9 +94,6 @@ def test_a_branch_on_weights_and_tokens_is_the_same_question_for_two_tokens():
         return relu(x - w) * h + v, h
 
     assert contains(branching, gated).status in ("undecided", "refuted")
-
-
-# --- names ----------------------------------------------------------------------------------------
 
 
 def test_containment_restricts_no_layer_of_the_same_name():
@@ -154,9 +148,6 @@ def test_a_definition_cannot_give_a_signal_the_name_of_an_entry():
         recheck(data)
 
 
-# --- ratios ---------------------------------------------------------------------------------------
-
-
 def test_denominators_repeated_along_different_sizes_are_different():
     @layer
     def two(z: State, x: Scalar, w: Positive, a: Vec["n"], c: Vec["m"]):
@@ -174,9 +165,6 @@ def test_a_denominator_that_one_branch_makes_zero_is_not_zero_on_every_sequence(
 
     verdict = compare(one, one)
     assert verdict.status == "conditional" and verdict.conditions == ("z + relu(k) != 0",)
-
-
-# --- certificates that claim too much -------------------------------------------------------------
 
 
 def test_a_future_without_tokens_is_no_functional_of_the_state():
@@ -242,9 +230,6 @@ def test_outputs_of_different_shapes_are_not_equal():
     basis = [{str(i): "1"} for i in range(5)]
     with pytest.raises(Rejected, match="different shapes"):
         recheck(data | {"sizes": {"n": 2}, "basis": basis})
-
-
-# --- the sense of a claim -------------------------------------------------------------------------
 
 
 def claimed(data, **claim):
@@ -341,9 +326,6 @@ def test_what_equality_needs_is_no_proof_of_equality():
         confirm(claimed(data, sense="contains"), CATALOGUE)
 
 
-# --- numbers that are zero for some of their values, and cancel nothing ---------------------------
-
-
 def test_a_basis_is_not_divided_by_a_number_that_is_zero_or_one():
     @layer(start={"h": "f"})
     def set_to_one(h: State, f: Const[Flag], x: Scalar):
@@ -398,9 +380,6 @@ def test_a_rank_is_that_of_every_value_of_a_flag_and_a_root(a, tie):
     assert contains(a, two_states).status != "refuted"
 
 
-# --- conditions -----------------------------------------------------------------------------------
-
-
 def test_more_ways_to_be_equal_than_are_followed_are_not_none(monkeypatch):
     monkeypatch.setattr(solving, "MOST_BRANCHES", 2)
 
@@ -434,9 +413,6 @@ def test_what_the_first_token_needs_is_not_needed_at_every_token():
     row |= {"time": 0, "older": False, "value": serialise({"value": lift(1)})}
     with pytest.raises(Rejected, match="without an input"):
         recheck(data | {"sizes": {}, "bound": ["p"], "steps": [row]})
-
-
-# --- letters that no token has --------------------------------------------------------------------
 
 
 def test_a_step_is_never_at_the_zero_of_a_denominator():

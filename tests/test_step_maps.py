@@ -52,8 +52,6 @@ def rejected(data, told, **changed):
         recheck({**data, **changed})
 
 
-# --- the paper's form: the normaliser inside the transition ---------------------------------------
-
 ATTENTION = find("normalised_attention")
 PAPER = ATTENTION.others[0][1]
 
@@ -91,9 +89,6 @@ def test_linear_attention_with_a_normaliser_of_the_query_inside_the_transition()
     verdict = compare(inside, find("linear_attention_normalised"), sizes={"n": 1, "d": 1})
     assert verdict.status == "proved"
     assert maps_of(verdict) == {"S": "S * last", "z": "z"}
-
-
-# --- windows and gauges that depend on history ----------------------------------------------------
 
 
 @layer
@@ -158,9 +153,6 @@ def test_a_window_that_is_mixed_linearly_is_affine():
     assert compare(shifted, other).status == "proved"
 
 
-# --- stabilisers ----------------------------------------------------------------------------------
-
-
 def test_the_running_maximum_of_rwkv4_cancels():
     rwkv4 = find("rwkv4")
     stabilised = rwkv4.others[-1][1]
@@ -196,9 +188,6 @@ def test_the_epsilon_of_mlstm_stands_beside_a_stabiliser():
     assert compare(stabilised, mlstm, sizes=one).status == "proved"
     assert compare(code, mlstm, sizes=one).status == "refuted"
     assert compare(code, mlstm, given=["on = 0"], sizes=one).status == "proved"
-
-
-# --- poles, starts and denominators ---------------------------------------------------------------
 
 
 @layer
@@ -288,9 +277,6 @@ def test_a_map_whose_denominator_dies_maps_nothing():
     assert compare(counted, clean, maps=["h = S"]).status == "proved"
 
 
-# --- junk states: a common third ------------------------------------------------------------------
-
-
 @layer
 def with_a_square(S: State, junk: State, v: Scalar):
     return S + v, junk * junk + v, S + v
@@ -317,9 +303,6 @@ def test_two_layers_with_different_junk_states_map_onto_a_third():
     other = replace(clean, output=2 * clean.output)
     rejected(data, "fails", third=other.spec)
     assert compare(with_a_square, with_a_tanh, through=other).status == "undecided"
-
-
-# --- forged maps ----------------------------------------------------------------------------------
 
 
 def _map(start, end, source, **image):
@@ -397,9 +380,6 @@ def test_maps_that_do_not_fit_are_refused():
             compare(PAPER, ATTENTION, maps=maps)
 
 
-# --- layers outside the class ---------------------------------------------------------------------
-
-
 def test_a_nonlinear_layer_is_compared_and_never_guessed():
     @layer
     def gru(h: State["d"], z: Vec["d"], v: Vec["d"]):
@@ -423,9 +403,6 @@ def test_a_nonlinear_layer_is_compared_and_never_guessed():
     verdict = compare(gru, other)
     assert verdict.status == "refuted" and verdict.witness.length == 2
     assert "shortest" not in verdict.proof
-
-
-# --- ratios that agree for long -------------------------------------------------------------------
 
 
 def _ratio(eigenvalues, top, bottom):

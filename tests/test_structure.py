@@ -298,9 +298,6 @@ def test_several_states():
     assert structure(derive(ring)).pattern == "full"
 
 
-# --- refused structures ---------------------------------------------------------------------------
-
-
 def with_block(found, **changes):
     ((key, block),) = found.blocks.items()
     return replace(found, blocks={key: replace(block, **changes)})
@@ -343,8 +340,6 @@ def test_the_structure_of_another_layer_is_rejected():
     with pytest.raises(Rejected):
         check(structure(derive(ring)), derive(cascade))
 
-
-# --- families -------------------------------------------------------------------------------------
 
 YES, NO = True, False
 FAMILIES = [

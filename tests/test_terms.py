@@ -47,9 +47,6 @@ FUNCTIONS = {
 }
 
 
-# --- the value of a form, by NumPy ----------------------------------------------------------------
-
-
 def extent(dim):
     return shape_of((dim,), SIZES)[0]
 
@@ -120,8 +117,6 @@ class Floats:
     def concat(self, parts, axis, dims):
         return np.concatenate(parts, axis=axis)
 
-
-# --- products -------------------------------------------------------------------------------------
 
 DIMS = {"x": ("n",), "y": ("m",), "z": ("n+m",), "u": ("n",), "A": ("n", "n"), "B": ("n", "m")}
 ATOMS = {name: input_atom(name, dims, unit=name == "u") for name, dims in DIMS.items()}
@@ -236,8 +231,6 @@ def test_the_sum_over_an_unused_label_is_its_size():
             form_value(form, values), size * values["s"] * np.ones((2, 3, 5))
         )
 
-
-# --- expressions ----------------------------------------------------------------------------------
 
 x, k, u = Input("x", ("n",)), Input("k", ("n",)), Input("u", ("n",))
 y, w = Input("y", ("m",)), Input("w", ("p",))
@@ -506,9 +499,6 @@ def test_random_expressions_keep_their_value(seed):
     form = form_of(tensor)
     if len(form.terms) <= 400:
         np.testing.assert_allclose(form_value(form, inputs(seed)), want, rtol=1e-7, atol=1e-9)
-
-
-# --- substitution ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

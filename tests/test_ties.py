@@ -33,8 +33,6 @@ def value(tensor):
     return out.entries.get((), Fraction(0))
 
 
-# --- precedence -----------------------------------------------------------------------------------
-
 spaces = st.sampled_from(["", " ", "  "])
 leaves = st.sampled_from(["a", "b", "c", "1", "2", "3", "10", "0.5", "1.25"])
 
@@ -111,8 +109,6 @@ def test_shapes_are_checked_as_in_a_step(source):
     with pytest.raises(ShapeError):
         read(source, VECTORS)
 
-
-# --- text that is no expression -------------------------------------------------------------------
 
 CODE = [
     '__import__("os")',
@@ -287,9 +283,6 @@ def test_text_in_the_alphabet_of_ties_is_read_as_python_reads_it_or_refused(sour
     except ZeroDivisionError:
         return
     assert value(tensor) == expected
-
-
-# --- in a comparison ------------------------------------------------------------------------------
 
 
 @layer

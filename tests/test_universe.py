@@ -261,9 +261,6 @@ def test_a_root_of_a_quotient_of_negatives_is_positive():
     assert not equal(w.u, w.sqrt(w.m * w.inverse(w.k)), wrong)
 
 
-# --- reduction of roots ---------------------------------------------------------------------------
-
-
 def test_reduction_leaves_no_square_of_a_root():
     w = World()
     root = w.sqrt(w.s + ONE_)
@@ -294,9 +291,6 @@ def test_a_sign_is_a_root_of_one_and_no_number():
     assert u.is_zero(sign * sign - ONE_)
     assert not u.is_zero(sign - ONE_)
     assert not u.is_zero(sign + ONE_)
-
-
-# --- random points modulo the prime ---------------------------------------------------------------
 
 
 def roots_world():
@@ -338,8 +332,6 @@ def test_random_points_come_from_the_seed():
     draws = [w.u.draw(random.Random(seed), {}, order) for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
-
-# --- polynomials and fractions --------------------------------------------------------------------
 
 coefficients = st.fractions(-5, 5, max_denominator=4)
 monomials = st.dictionaries(st.integers(0, 3), st.integers(1, 3), max_size=3).map(

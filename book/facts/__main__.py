@@ -46,9 +46,8 @@ def main() -> int:
 
 def _claims() -> int:
     """Settle the claims of the pages and of the catalogue, but for those that nothing changed."""
-    pages = folders.sources()
-    more = slips.stated(pages)
-    stated = [*claims.stated(pages), *claims.known(), *more]
+    shown = claims.stated(folders.sources())
+    stated = [*shown, *claims.known()]
     made_from = folders.inputs()
     wanted = {
         each.label: f"{made_from} {each.label} {each.expect} {each.question}" for each in stated
@@ -57,7 +56,7 @@ def _claims() -> int:
     kept = {label: text for label, text in wanted.items() if settled.get(label) == text}
     folders.clear_claims(kept)
     folders.note_settled(kept)
-    slips.write(more)
+    slips.write(shown)
     asked: dict[Question, list[claims.Stated]] = {}
     for each in stated:
         if each.label not in kept:

@@ -1,46 +1,59 @@
-"""The statements about the paper that are refuted, in its order, with what holds instead."""
+"""The statements about the paper that are refuted: which are slips of the paper, and which are not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
+from dsf_sym.claims import Claim
 from dsf_sym.claims import claims as stated_in_catalogue
 
-from .claims import Stated, directive
+from .claims import ClaimError, Stated
 from .folders import FACTS
-from .text import plain
+from .text import plain, table
 
 PAGE = "where-the-paper-slips.md"
 
 
-def stated(pages: Iterable[Path]) -> list[Stated]:
-    """The refuted claims about the paper that the page itself does not discuss."""
-    text = "".join(page.read_text(encoding="utf-8") for page in pages if page.name == PAGE)
-    discussed = set(re.findall(r"\{claim\}[ \t]+(\S+)$", text, re.MULTILINE))
-    return [
-        Stated(name, f"slip-{name}", each.expect, (), "", f"derivations: {each.sentence}")
-        for name, each in stated_in_catalogue().items()
-        if each.paper and each.expect == "refuted" and name not in discussed
+def write(shown: Iterable[Stated]) -> None:
+    """Write the tables that the page includes; shown: the claims that pages show.
+
+    Raises ClaimError for a slip that the page does not show.
+    """
+    anchors = {each.said: each.label for each in shown if PAGE in each.where}
+    refuted = [c for c in stated_in_catalogue().values() if c.paper and c.expect == "refuted"]
+    slips = [each for each in refuted if each.slip]
+    if left := [each.name for each in slips if each.name not in anchors]:
+        raise ClaimError(f"book/{PAGE}: a slip has no counterexample there: {', '.join(left)}")
+    printed = [
+        [plain(_place(each)), _link(each, anchors), _holds(each, anchors)] for each in slips
     ]
+    _write("slips", table(["where", "what is said", "what holds"], printed))
+    others = [
+        [_link(each, anchors), _holds(each, anchors)]
+        for each in refuted
+        if not each.slip and each.name not in anchors
+    ]
+    _write("refuted", table(["what does not hold", "what holds"], others))
 
 
-def write(slips: Iterable[Stated]) -> None:
-    """Write the list that the page includes."""
-    every = stated_in_catalogue()
-    parts = []
-    for slip in slips:
-        refuted = every[slip.said]
-        parts.append(directive(slip))
-        holds = [
-            f"[{plain(each.sentence)}](#{name})"
-            for name, each in every.items()
-            if set(each.paper) & set(refuted.paper) and each.expect in ("proved", "conditional")
-        ]
-        said = f"Stated in {plain(refuted.source)}. " if refuted.source else ""
-        if holds:
-            said += "What holds: " + "; ".join(holds) + "."
-        if said:
-            parts.append(said)
-    (FACTS / "slips.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+def _place(slip: Claim) -> str:
+    """Where the paper says so, without its authors."""
+    return re.sub(r"^[^,]*, ", "", slip.source)
+
+
+def _holds(refuted: Claim, anchors: dict[str, str]) -> str:
+    """The claims about the same statement that hold."""
+    return "; ".join(
+        _link(each, anchors)
+        for each in stated_in_catalogue().values()
+        if set(each.paper) & set(refuted.paper) and each.expect in ("proved", "conditional")
+    )
+
+
+def _link(each: Claim, anchors: dict[str, str]) -> str:
+    return f"[{plain(each.sentence)}](#{anchors.get(each.name, each.name)})"
+
+
+def _write(name: str, text: str) -> None:
+    (FACTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")

@@ -81,6 +81,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         "sentence": of.sentence,
         "paper": list(of.paper),
         "source": of.source,
+        "slip": of.slip,
         "procedure": of.procedure,
         "conditions": list(outcome.verdict.conditions),
         "kind": _kind(outcome),
@@ -126,7 +127,8 @@ def _how(outcome: Outcome) -> str:
     source = outcome.claim.source
     kind = _kind(outcome) or "no certificate"
     what = f"{outcome.claim.procedure}: {kind}, {outcome.verdict.scope}"
-    return f"{what}; {source}" if source else what
+    told = f"a slip in {source}" if outcome.claim.slip else source
+    return f"{what}; {told}" if told else what
 
 
 def _kind(outcome: Outcome) -> str | None:

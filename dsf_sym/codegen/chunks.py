@@ -92,8 +92,6 @@ class _Builder:
     def let(self, name: str, value: ir.Operation) -> None:
         self.lets.append(ir.Let(name, value))
 
-    # --- token arrays -----------------------------------------------------------------------------
-
     def _tokens(self) -> tuple[Tensor | None, Tensor | None]:
         """Assign every factor, in one feature axis and cut; the gate and the skip come back."""
         m = self.parts
@@ -136,8 +134,6 @@ class _Builder:
 
     def _is_token(self, name: str) -> bool:
         return any(s.name == name for s in self.layer.of_kind("token"))
-
-    # --- within a chunk ---------------------------------------------------------------------------
 
     def _chunk(self) -> Tensor:
         """Assign what needs no state; the output over the states at chunk starts comes back."""
@@ -197,8 +193,6 @@ class _Builder:
         if self.decay.keys:
             return multiply(Input(name, x.dims), x)
         return Product("a,ab->ab", Input(name, (P,)), x, x.dims)
-
-    # --- across chunks ----------------------------------------------------------------------------
 
     def _carry(self) -> None:
         """Carry the state from chunk to chunk: `starts` and `xs` are kept, `S` ends as the last."""

@@ -101,9 +101,6 @@ def _is_affine(x: Tensor, states: Sequence[str]) -> bool:
     return True
 
 
-# --- one function of several ----------------------------------------------------------------------
-
-
 def combined(parts: Sequence[tuple[str, ir.Function]], made: Readouts, layer: Layer) -> ir.Function:
     """One schedule's functions of all readouts as one, equal assignments made once."""
     if len(parts) == 1 and made.layers[0][0] == "y":

@@ -41,8 +41,6 @@ class TileFactors:
         lets = [*self.prelude.lets, *self.fixed.lets]
         self.apart = not any(self.lanes in summed_sizes(x) for _, x in lets)
 
-    # --- kinds ------------------------------------------------------------------------------------
-
     def has(self, dims: Dims) -> tuple[bool, bool]:
         """Whether there are rows, lanes."""
         return self.rows in dims, self.lanes in dims
@@ -62,8 +60,6 @@ class TileFactors:
     def order(self, dims: Dims, row: str, lane: str) -> list[str]:
         """The indices of a signal's axes."""
         return [row if x == self.rows else lane for x in dims]
-
-    # --- memory -----------------------------------------------------------------------------------
 
     def fields(self, backward: bool) -> list[tuple[str, str, str]]:
         """What a task keeps: type, name and number of entries."""
@@ -137,8 +133,6 @@ class TileFactors:
         """The array of a factor or of a part of one."""
         return f"at_{name}"
 
-    # --- reading ----------------------------------------------------------------------------------
-
     def reads(self, states: str) -> dict[str, str]:
         """The text of every input of a token's statements; states: "now" or "past"."""
         out: dict[str, str] = {}
@@ -175,8 +169,6 @@ class TileFactors:
         unroll = ["#pragma GCC unroll 8"] if self.made.split else []
         loop = [*unroll, "for (long r = 0; r < rows; ++r)"]
         return Token(self.rows, self.lanes, self.reads(states), frozenset(parts), loop)
-
-    # --- around the tiles -------------------------------------------------------------------------
 
     def place(self, x: Input, index: Sequence[str]) -> str:
         """An entry of what the loops before and after the tiles read."""

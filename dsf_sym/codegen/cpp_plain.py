@@ -71,8 +71,6 @@ class PlainPrinter:
         """Never: the lanes are not shared out."""
         return False
 
-    # --- text -------------------------------------------------------------------------------------
-
     def text(self) -> Iterator[str]:
         """The two tasks."""
         yield f"constexpr long STEPS = {STEPS};"

@@ -56,8 +56,6 @@ class Token:
         out += self._sunk([s for s in sinks if not self._row(s.value)])
         return out
 
-    # --- what kind of value -----------------------------------------------------------------------
-
     def _row(self, x: Tensor) -> bool:
         return self.rows in x.dims
 
@@ -101,8 +99,6 @@ class Token:
             and scopes.get(x) == {(self._row(x), self._lane(x), x in self.partial)}
         }
 
-    # --- text -------------------------------------------------------------------------------------
-
     def _ref(self, x: Tensor) -> str:
         """A value where it is used: entry `c` of an array of lanes."""
         if isinstance(x, Number):
@@ -140,8 +136,6 @@ class Token:
             return f"{x.name}_i"
         return f"t{len(self.names) + 1}"
 
-    # --- outside rows -----------------------------------------------------------------------------
-
     def _between(self, stage: int) -> list[str]:
         """Values without rows that this stage makes known."""
         out: list[str] = []
@@ -178,8 +172,6 @@ class Token:
         if isinstance(x, Number):
             return number(x.value)
         return self._ref(x)
-
-    # --- one pass over the rows -------------------------------------------------------------------
 
     def _pass(self, stage: int, last: int, sinks: Sequence[Sink]) -> list[str]:
         over = [x for x in self.order if self._sums(x) and self.stage[x] == stage]

@@ -46,8 +46,6 @@ class ExpressionPrinter:
         self.size_names = {size: variable for size, variable, _, _ in program.sizes}
         self.varying: set[str] = set()
 
-    # --- what a target decides --------------------------------------------------------------------
-
     def eye(self, size: str) -> str:
         """The identity matrix."""
         raise NotImplementedError
@@ -71,8 +69,6 @@ class ExpressionPrinter:
     def along_time(self, text: str) -> str:
         """An iterable of slices along axis 2."""
         raise NotImplementedError
-
-    # --- expressions ------------------------------------------------------------------------------
 
     def expression(self, node: Tensor, full: bool = False) -> Text:
         """The text of a node; `full`: every feature axis has its size, not 1."""

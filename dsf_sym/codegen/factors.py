@@ -211,9 +211,6 @@ def skip_form(space: StateSpace, old: bool) -> Form:
     return compose(through, atom_form(signal_atom(space.u)), len(space.u.dims)) + rest
 
 
-# --- parting axes ---------------------------------------------------------------------------------
-
-
 def _at(form: Form, axes: tuple[int, ...]) -> Form:
     """The form over some of its axes only; it must be constant along the others."""
     new = {axis: i for i, axis in enumerate(axes)}

@@ -163,9 +163,6 @@ def _sizes(layer: Layer, leader: str) -> tuple[tuple[str, str, str, int], ...]:
     return tuple(found.values())
 
 
-# --- schedules ------------------------------------------------------------------------------------
-
-
 def recurrent(layer: Layer) -> ir.Function:
     """The definition, token after token; what reads no state is computed before the loop."""
     made = shared(layer)
@@ -238,9 +235,6 @@ def associative_scan(layer: Layer, parts: Elementwise, opaque: Mapping[str, Tens
         chunk=SCAN_CHUNK,
         blocks=True,
     )
-
-
-# --- graphs ---------------------------------------------------------------------------------------
 
 
 def _reading(nodes: Iterable[Tensor], names: set[str]) -> dict[Tensor, bool]:

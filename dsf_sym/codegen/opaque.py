@@ -145,9 +145,6 @@ def _name(node: Tensor, taken: set[str]) -> str:
     return f"{base}_{number}"
 
 
-# --- expressions ----------------------------------------------------------------------------------
-
-
 def merged(roots: Iterable[Tensor], opaque: Mapping[str, Tensor]) -> list[Tensor]:
     """The expressions with opaque signals written out, equal parts made one node."""
     inlined = rebuild(list(roots), opaque)

@@ -26,8 +26,6 @@ class Printer(ExpressionPrinter):
         """Every entry along an axis `count` times."""
         raise NotImplementedError
 
-    # --- operations -------------------------------------------------------------------------------
-
     def operation(self, value: ir.Operation) -> str:
         """The right-hand side of an assignment."""
         match value:
@@ -119,8 +117,6 @@ class Printer(ExpressionPrinter):
         """The initial value of one state."""
         states = [s.name for s in self.program.signals if s.kind == "state"]
         return "state" if len(states) == 1 else f"state[{states.index(state)}]"
-
-    # --- functions --------------------------------------------------------------------------------
 
     def lines(self, function: ir.Function) -> Iterator[str]:
         """The body of a function."""

@@ -203,9 +203,6 @@ def _top_sums(root: Tensor, rows: str) -> list[Tensor]:
     return list(found)
 
 
-# --- the backward pass ----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Reverse:
     """The adjoint recurrence of one token, over the states before and after it.

@@ -181,8 +181,6 @@ class _Search:
         value = contract([(own, LETTERS[: len(s.dims)])], LETTERS[: len(x.dims)], x.dims)
         return value if self.fits(self.unknown[x], value) else None
 
-    # --- one equation -----------------------------------------------------------------------------
-
     def _steps(self, e: Equation) -> Iterator[tuple[list[Equation], dict[Atom, Form]]]:
         """Values for some unknowns, and equations that take the place of this one."""
         if len(e.left.terms) > 1:

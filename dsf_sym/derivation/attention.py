@@ -192,9 +192,6 @@ def _spread(x: Tensor, letters: str, dims: Dims) -> Tensor:
     return Product(f"{letters},{whole}->{whole}", x, ones(*dims), dims)
 
 
-# --- separation -----------------------------------------------------------------------------------
-
-
 def _features(layer: KernelLayer, root: Tensor) -> tuple[Feature, ...] | None:
     """The terms of an expression over query and entry; None where an atom reads both."""
     reads = sides(layer, [root])

@@ -158,9 +158,6 @@ class Block:
         return f"{f'({words})' if len(vector.terms) > 1 else words} * identity"
 
 
-# --- finding --------------------------------------------------------------------------------------
-
-
 def find_block(row: str, column: str, form: Form, dims: Dims) -> Block:
     """The structure of one block of Λ: from `column` to the state `row`, whose shape is `dims`.
 
@@ -305,9 +302,6 @@ def _merge(terms: list[tuple[Monomial, Monomial, Fraction]], dims: Dims) -> list
         total = combine([(Form(dims, {m: ONE}), c) for m, c in others], dims)
         out.append((single, total) if by_left else (total, single))
     return out
-
-
-# --- rebuilding -----------------------------------------------------------------------------------
 
 
 def _outer_form(part: Outer, dims: Dims) -> Form:

@@ -198,9 +198,6 @@ def _split(form: Form, atoms: Mapping[str, Atom]) -> tuple[dict[str, Form], Form
     return out, form
 
 
-# --- the readout ----------------------------------------------------------------------------------
-
-
 def _written(
     layer: Layer,
     output: Tensor,
@@ -312,9 +309,6 @@ def _excludes_zero(layer: Layer, g: Form) -> Interval | None:
         return ranges([inverse], layer.domains)[x]
     except DomainError:
         return None
-
-
-# --- the input ------------------------------------------------------------------------------------
 
 
 def _choose(

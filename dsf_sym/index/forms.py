@@ -148,9 +148,6 @@ def at_time(form: Form, time: int) -> Form:
     return substitute(form, values) if values else form
 
 
-# --- values at concrete sizes ---------------------------------------------------------------------
-
-
 def entries(form: Form, values: Mapping[str, Sparse], algebra: SparseAlgebra) -> Sparse:
     """The form at concrete sizes over the ring of `algebra`; `values` by the key of each atom."""
     known: dict[Atom, Sparse] = {}
@@ -203,9 +200,6 @@ def _atom(atom: Atom, values: Mapping[str, Sparse], algebra: SparseAlgebra) -> S
     arg = entries(atom.arg, values, algebra)
     node = t.Function(atom.name, t.Number(ONE), atom.dims)
     return algebra.function(node, arg)
-
-
-# --- expressions and text ------------------------------------------------------------------------
 
 
 def expression(form: Form) -> Tensor | None:

@@ -86,7 +86,7 @@ class Tensor:
         return raised(lift(base), self)
 
     def __abs__(self) -> Tensor:
-        return apply("relu", self) * 2 - self
+        return 2 * apply("relu", self) - self
 
     def __bool__(self) -> bool:
         raise LanguageError(

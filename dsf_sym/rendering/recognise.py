@@ -110,8 +110,6 @@ class _Reader:
             found.append(node or Entries(self.form([Term(ONE, (monomial,), ())], ()), 0))
         return times(found, body)
 
-    # --- sums ---------------------------------------------------------------------------------
-
     def read(self, terms: Iterable[Term], rows: Axes, cols: Axes) -> Node:
         """The notation of a sum of terms over these axes."""
         terms = sorted(terms, key=term_key)
@@ -159,8 +157,6 @@ class _Reader:
             c, scalars, rest = content(others, canonical_key=True)
             merged.setdefault(tuple(rest), []).append(Term(c, scalars, part))
         return list(merged.items())
-
-    # --- one slot ------------------------------------------------------------------------------
 
     def slot(self, terms: list[Term], rows: Axes, cols: Axes) -> Node:
         """A sum of terms whose axes cannot be split, with nothing left in common."""
@@ -290,8 +286,6 @@ class _Reader:
                     return compose(factor, self.read(rest, rows, cols))
         return None
 
-    # --- joined axes ---------------------------------------------------------------------------
-
     def blocks(self, terms: list[Term], rows: Axes, cols: Axes) -> Node | None:
         """A matrix of blocks, where every term lies in one part of a joined axis."""
         down = self.pieces(terms, rows)
@@ -340,8 +334,6 @@ class _Reader:
             if any(a == inject and ls[0] == axes[0] for a, ls in term.parts):
                 out.append(opened(term, (inject, 0), axes[0], new))
         return out, (new,)
-
-    # --- one term ------------------------------------------------------------------------------
 
     def one(self, parts: Monomial, rows: Axes, cols: Axes) -> Node:
         """The notation of one product over one slot."""

@@ -159,8 +159,6 @@ class _Printer:
             case Entries(form=form, rows=split):
                 return self.entries(form, split)
 
-    # --- names ---------------------------------------------------------------------------------
-
     def symbol(self, atom: Atom, axes: str = "") -> Shown:
         """A signal with its subscripts: its own, the time, then axes."""
         if atom.kind == "size":
@@ -182,8 +180,6 @@ class _Printer:
             return [str(atom.time)]
         marks = {"token": "i", "state": "i-1"}
         return [marks[atom.kind]] if self.time and atom.kind in marks else []
-
-    # --- products ------------------------------------------------------------------------------
 
     def function(self, name: str, arg: Node, entrywise: bool) -> Shown:
         g = self.g
@@ -315,8 +311,6 @@ class _Printer:
         body = term.body if isinstance(term, Times) else term
         # Beside other terms the size of an identity is clear.
         return shown.removesuffix(self.show(body)[0]) + "I" if isinstance(body, Identity) else shown
-
-    # --- entries -------------------------------------------------------------------------------
 
     def entries(self, form: Form, rows: int) -> Shown:
         """The entry of a tensor in index notation, with the axes that its letters run over."""

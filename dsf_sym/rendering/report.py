@@ -68,9 +68,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-# --- values ---------------------------------------------------------------------------------------
-
-
 def signal_dims(verdict: Verdict) -> dict[str, tuple[str, ...]]:
     """The shape of every signal, from the definitions in the certificate."""
     layers = (verdict.certificate or {}).get("layers", [])
@@ -103,9 +100,6 @@ def value_text(value: Nested) -> str:
     if isinstance(value, str):
         return value
     return f"({','.join(map(value_text, value))})"
-
-
-# --- the terminal ---------------------------------------------------------------------------------
 
 
 def headline(verdict: Verdict) -> str:
@@ -196,9 +190,6 @@ def _exact(entry: str) -> str:
 
 def _cells(values: Mapping[str, Nested]) -> list[str]:
     return [f"{name}={value_text(value)}" for name, value in values.items()]
-
-
-# --- notebooks ------------------------------------------------------------------------------------
 
 
 def verdict_latex(verdict: Verdict) -> str:

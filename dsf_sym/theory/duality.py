@@ -248,9 +248,6 @@ def _made(
     return Form(made, image)
 
 
-# --- masked attention -----------------------------------------------------------------------------
-
-
 def masked_attention(
     matrix: Sequence[Sequence[int | str]], width: int, *, skip: bool = False, states: bool = True
 ) -> Verdict:

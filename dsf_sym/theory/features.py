@@ -50,9 +50,6 @@ def kernel_of(kernel: Kernel) -> KernelLayer:
     return made
 
 
-# --- positive definiteness ------------------------------------------------------------------------
-
-
 def positive_definite(
     kernel: Kernel,
     *,
@@ -189,9 +186,6 @@ def _numbers(
                 if abs(row[j] - whole[j][i]) < NEAR:
                     row[j] = whole[j][i]
         return whole
-
-
-# --- the number of features -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

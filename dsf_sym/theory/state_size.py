@@ -206,9 +206,6 @@ def _input(layer: Layer, carried: str | None) -> str:
     return layer.signal(name).name
 
 
-# --- formulas -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class StateFormula:
     """The smallest state over a grid of sizes, and a polynomial in the sizes through all of them.

@@ -20,7 +20,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 6e5230c2f2464999466d165ae6083de3ef9551329baf8b8fbb5412195d78fb7f
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 33517a826f5eef1196fc9d9ec8494a1de597e946a1328c7523ddcc4ebce7ea5a
 """
 

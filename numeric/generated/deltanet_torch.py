@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec e9d4ba9fa0480d422af3c1c64ef0d94418936d661125474994d62507c9557df5
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 48dfd481a4c25b8f93cdda6cd157d09d51ac35ede70f65b493ff5eb383cba9d8
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 696fced4a8cf94e0df2debce3cdea1ab74508e63f68d41853ff3a5858ad44443
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 604c78014564caef368820b77de7812c02a491c478addce7c5c5c43522b20a2c
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 696fced4a8cf94e0df2debce3cdea1ab74508e63f68d41853ff3a5858ad44443
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 38061e8d60a90f62e35ec401530b36d171893707d2130c1f14437e964530d8ff
 """
 

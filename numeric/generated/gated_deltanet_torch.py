@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 74853654fca54a84d9a8134c2f6a0d9dc0c0b902febfb30613ddb9837d009768
 """
 

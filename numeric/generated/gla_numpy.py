@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec ae1d9a9dfc5d8a9faf717eceaaba1f4f4c4aaf640a158ab487902b867acd06c0
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body de634d0ded55abfed2c768739c94e7a0888c8cebc7b694054213ec69f7819c2c
 """
 

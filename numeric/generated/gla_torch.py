@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec ae1d9a9dfc5d8a9faf717eceaaba1f4f4c4aaf640a158ab487902b867acd06c0
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 834533731a56e792f3664269177f2736f62bc2cb17fb539b68491b5d35161de7
 """
 

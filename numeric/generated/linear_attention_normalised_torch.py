@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec f87375dd1920d0b249883d6b1c138c5787300fbfcc58909f1f20a03b6a6958d8
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 75ef9b09975e5c7d1f6ca4e78aee04a1e213db8c36b617081074a63d376a386f
 """
 

@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 779f1a151baeea2ad35ccbf631eb5bb12af33faaba5c6afedd60ec8f5fa8bc59
 """
 

@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 9f24a225347569a41b99d57c532c45a52716ba11aaaefda57fc9db6bc300726d
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 3eff015d9e093a7c20b6dc796c4737ca3e70d9a9934aa50c296f5608e1ef585e
 """
 

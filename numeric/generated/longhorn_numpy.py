@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec dfcb1f0606d27036e5ca67f26df5efab5d91de42f0433d0754ef255b6e926da7
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 80c1fc8e1620970d00450071864f1659726d6a094c4bdb22544e0a979c5d0a68
 """
 

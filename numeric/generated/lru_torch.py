@@ -23,7 +23,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 586a12277d94d32a3d2f1eb195148d8fdafa0a9374fc9ee819614c0fca553c0f
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body ec332c74f71fb6029c7c12c807e2fc887954116f9dc91d804b45a19055ce5b1a
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 6b62f7dc8aaec6eb8269212fd9fae6d2346ecb40ebc0e28683a83ca811bc67bd
 """
 

@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 3d4f0fcb8e7628cb7ef5ce958641340f60d002a0cd31603768a8ab1a7490420c
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body abdb9715cbdd888a8c72883b3d533227b9a1d970db2cabe60413f369aa05adfc
 """
 

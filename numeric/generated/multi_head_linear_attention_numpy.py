@@ -15,7 +15,7 @@ returns y: [B, H, L, h, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 88728f743095779c66433bd9ee22f8eee77cd720eb7da2949819e097bbd1f767
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body a57e2110d86bdae1b200c5b524c887dd6d02c18e9e24692633cd02e462d46719
 """
 

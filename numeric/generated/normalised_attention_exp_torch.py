@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 8438d8ed9ffcb8764913a28cc183ad350657e9c5ddd492b6223a418856faae75
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 8128c40a797c662d9d03bdff1f18b09d937cc25ea6d62cc9978ef36aaccaf432
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 8f25c629890266a27d50f23fe7a65aa949b18464ba49cd42590716084a1abde8
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 404bec948648e22733f4770b68c8bf83444f62b3b308ab1f8fc3116efd497dea
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body b42831292aa8e6902d9a14d78d483aca5a9ab16d45cde1e5400e3d3e76ea6e60
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 82e620c2da21dac2de330256f22b813c53ef1fe1d03b16151a7d623ca8772804
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 48476fbc97843f5a2a4a440df72fe341a01caf389cb562e5af911194da9cb99c
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body db526cc15a70081e31d9f54e26d471f56c318c1b23ad701fc24c5a1bfabd33c1
 """
 

@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 279be955c6634ab592f5aa7d85db120c29c708f2506ca14587e1c08bf2133ca1
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body fb2e8f393522d063eea5cc6c32166c86816113954cfe0f49af5daee152ac8d3a
 """
 

@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 658a9823a8792e2f5ee775ab90fb50a67e76f08d2277eaefbcc91d95cccaa65a
 """
 

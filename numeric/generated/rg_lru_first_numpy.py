@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 93bfa765a4c6603078ac5f0d7b4b8b2f87526c114e94e634af1c3e14cf06a080
 """
 

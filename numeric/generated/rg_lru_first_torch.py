@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 4257ff2d108b5b3bd135b26ed7533315bb92c540087ba4d4df27138f7af9b41b
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec a3d6f38f54c572604895e9ae615670c9eeea466b7ff3844256243b1482dc53a5
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 13c9d6e1e6e8412c547f7d8d6124371780bfe0abbd660d35f083fbb205f45479
 """
 

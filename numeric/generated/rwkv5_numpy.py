@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 009223661554ccd9756934cad09cc3177f41bd9debf9e9d00756ce1c2e7dcf7e
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 408c8f45e318982a77eda62c116d2e78512eea325071b20a9948482b699620df
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 35fb491dd046c162c4f5fb7e9f84ce65ce22ea426708106132107c141a00858c
 """
 

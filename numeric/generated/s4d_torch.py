@@ -21,7 +21,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec dc3edc0c1f73fa3f91e2b71f82dd5f85fa08e0e69685042c3d03a5bc63606658
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body fca478f64659963407e08360544b0ed00a8d8065dd17bbdbf316e0254fc03fdf
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 3709b157e1e565a77bfacf3b8b586986fcb58603385ae7e19a5520cccc2d278b
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 1a413b0704dda1c1313f0595b9b37a7fb90a2778d791677b51f66d52d5f52f41
 """
 

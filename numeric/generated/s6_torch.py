@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body f2d1f820aa5804dde9be3f21c8b80839a6df184349acf8fd3b4a8f7a5eca684b
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec fb872a199a38ae02a78384b7898c22cd3ae8bdecf315e86dfdfd12677ccb5561
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 395176750514fbc405490bb71cd86eb6d0558ae42f858974d422ca3f62915af3
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 8b9bf907f60cd893786d4ebfb5cc13f5e0d403a6c174e5011a351135ae16d625
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator 5c53c7e571e8235c227e1928641c95822f1ab653ae1fe3893f6090f917b16d43
+generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
 body 06efdb48837287b7ad7379c5c6f268fb27576add5eb4f8ec10a75797a3da6160
 """
 

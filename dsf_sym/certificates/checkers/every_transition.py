@@ -74,9 +74,6 @@ def is_near_identity(a: Everywhere, states: int) -> str:
     return f"Λ - I has rank {rank} at most in {a.layer.name}"
 
 
-# --- eigenvalues ----------------------------------------------------------------------------------
-
-
 def is_positive(a: Everywhere, states: int) -> str:
     """`det(Λ(s) + t I) > 0` for all t >= 0."""
     _require_signs(a, 1, closed=True)

@@ -114,9 +114,6 @@ def _eliminates(table: list[list[Any]], scalars: Comparable) -> bool:
     return True
 
 
-# --- every size of table --------------------------------------------------------------------------
-
-
 def along_rays(layer: KernelLayer, rays: Mapping[str, Any]) -> str:
     """`κ = c' exp(Σ terms)` along q = t (1, .., 1), k = x (1, .., 1), with one term that has both.
 

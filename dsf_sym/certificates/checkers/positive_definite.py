@@ -73,9 +73,6 @@ def _by_coefficients(layer: KernelLayer, names: Mapping[str, str], sizes: Sizes)
     )
 
 
-# --- all sizes ------------------------------------------------------------------------------------
-
-
 def _in_terms(layer: KernelLayer, names: Mapping[str, str], *, expanded: bool) -> Form:
     """The kernel over signals of the query, at time 0, and of the key, at time 1 and of one name.
 
@@ -151,9 +148,6 @@ def _over(factors: Sequence[Factor], axes: Sequence[int], size: Mapping[int, str
     place |= {label: -1 - i for i, label in enumerate(summed)}
     moved = [(a, tuple(place[ls] for ls in at)) for a, at in factors]
     return Form(tuple(size[ls] for ls in axes), normalise(moved, {}))
-
-
-# --- points ---------------------------------------------------------------------------------------
 
 
 def _refuted(layer: KernelLayer, sizes: Sizes, data: Mapping[str, Any]) -> str:

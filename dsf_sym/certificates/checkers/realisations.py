@@ -85,9 +85,6 @@ def _matrix(rows: Sequence[Sequence[str]]) -> list[list[Fraction]]:
     return [[Fraction(x) for x in row] for row in rows]
 
 
-# --- heads ----------------------------------------------------------------------------------------
-
-
 def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The blocks W_l of y_i = Σ_l W_l u_{i-l}, l < L, span a space of the claimed dimension.
 

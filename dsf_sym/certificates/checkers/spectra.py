@@ -32,9 +32,6 @@ class Property:
     everywhere: Callable[[Layer, Claim], str] | None = None
 
 
-# --- eigenvalues ----------------------------------------------------------------------------------
-
-
 def _in_interval(layer: Layer, data: Claim) -> str:
     wanted, found = interval(str(data["within"])), factors.eigenvalues(layer)
     if not found.within(wanted):
@@ -109,9 +106,6 @@ def _determinant(matrix: Sequence[Sequence[Any]]) -> Any:
         term = x * _determinant(minor) * (-1 if j % 2 else 1)
         total = term if total is None else total + term
     return total
-
-
-# --- shape ----------------------------------------------------------------------------------------
 
 
 def _is_diagonal(a: Everywhere, data: Claim) -> str:
