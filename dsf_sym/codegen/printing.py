@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..language.layer import Signal
 from ..language.tensor import Dims, Input, Tensor, walk
 from . import ir
 from .expressions import ATOM, ExpressionPrinter, tight
+from .helpers import helpers
 
 
 class Printer(ExpressionPrinter):
-    """One target; subclasses name the library's functions and give the helpers' text."""
+    """One target; subclasses name the library's functions."""
 
     name = ""
     imports: tuple[str, ...] = ()
-    helpers: dict[str, str] = {}  # noqa: RUF012
 
     def cuts(self, text: str) -> str:
         """The chunks of an array along axis 2."""
@@ -272,28 +272,23 @@ class Printer(ExpressionPrinter):
             for f in self.program.functions
             for s in f.body
         )
-        helpers: dict[str, str] = {}
+        known = helpers(self.name, self.library)
+        copied: dict[str, str] = {}
         todo = "\n".join(texts)
-        while True:
-            called = {
-                n
-                for n in re.findall(r"\b_\w+(?=\()", todo)
-                if n in self.helpers and n not in helpers
-            }
-            if not called:
-                break
-            helpers |= {n: self.helper(n, log) for n in called}
-            todo = "\n".join(helpers[n] for n in called)
+        while called := {n for n in re.findall(r"\b_\w+", todo) if n in known and n not in copied}:
+            copied |= {n: helper(n, known, log=log) for n in called}
+            todo = "\n".join(copied[n] for n in called)
         schedules = "".join(f'    "{f.schedule}": {f.schedule},\n' for f in self.program.functions)
         parts = ["\n".join(self.imports) + "\n", *texts]
-        parts += [helpers[n] for n in self.helpers if n in helpers]
+        parts += [copied[n] for n in known if n in copied]
         return "\n\n".join(parts) + f"\n\nSCHEDULES = {{\n{schedules}}}\n"
 
-    def helper(self, name: str, log: bool) -> str:
-        """The text of a helper; decays are multiplied, or their logarithms summed."""
-        if name == "_products":
-            name = "_products (log)" if log else name
-        return self.helpers[name].replace("NEUTRAL", "0" if log else "1").lstrip("\n")
+
+def helper(name: str, known: Mapping[str, str], *, log: bool) -> str:
+    """The text of a helper; decays are multiplied, or, where `log`, their logarithms summed."""
+    if name == "_products" and log:
+        return known["_products_of_logs"].replace("_products_of_logs", name)
+    return known[name].replace("NEUTRAL", "0" if log else "1")
 
 
 def _listed(names: Iterable[str]) -> str:

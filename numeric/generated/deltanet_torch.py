@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec e9d4ba9fa0480d422af3c1c64ef0d94418936d661125474994d62507c9557df5
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 48dfd481a4c25b8f93cdda6cd157d09d51ac35ede70f65b493ff5eb383cba9d8
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 9007126b46c1e9c1fe3d7908527801ce52afee97ab76cff7d68b664b49d16b55
 """
 
 import torch
@@ -114,14 +114,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _causal(rows):
@@ -138,7 +132,13 @@ def _inverse(lower):
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     before, last = x.split([x.shape[axis] - 1, 1], axis)
-    return torch.cat([torch.full_like(last, fill), before], axis)
+    return torch.concat([torch.full_like(last, fill), before], axis)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

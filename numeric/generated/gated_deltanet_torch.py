@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 74853654fca54a84d9a8134c2f6a0d9dc0c0b902febfb30613ddb9837d009768
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 3f56c93321de47a5781325d0e820e770f7d8760c4342ad7f73b0c17091d2044f
 """
 
 import torch
@@ -134,14 +134,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _ratio(decay):
@@ -160,19 +154,25 @@ def _inverse(lower):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    after = torch.concat([after, torch.full_like(first, 1)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     before, last = x.split([x.shape[axis] - 1, 1], axis)
-    return torch.cat([torch.full_like(last, fill), before], axis)
+    return torch.concat([torch.full_like(last, fill), before], axis)
 
 
 def _products(decay, axis):
     """Running products along an axis."""
     return torch.cumprod(decay, axis)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

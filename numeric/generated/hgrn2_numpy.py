@@ -14,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 397b5eb56860ac2193fad49bb70ee663c314ecddf5a6f8e95dcb7ed1c6b5eae8
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 3588fa13ea528dbaf7dd143d1cc970b1219296b6f84ac6bba713dc2e9929dfa1
 """
 
 import numpy as np
@@ -105,7 +105,7 @@ def associative_scan(q, v, alpha, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, v_c, alpha_c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, v, alpha, state):
@@ -127,13 +127,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _scores(rows, cols, decay, before):
@@ -145,7 +139,7 @@ def _scores(rows, cols, decay, before):
     count, K = rows.shape[-2:]
     length = 1 << (count - 1).bit_length()
     rows, cols, decay = (
-        np.concatenate([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
+        np.concat([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
         for x, fill in ((rows, 0), (cols, 0), (decay, 1))
     )
     blocks = (rows * cols).sum(-1)[..., None, None] * (0 if before else 1)
@@ -158,8 +152,8 @@ def _scores(rows, cols, decay, before):
         until = _to_end(decay[..., 0, :, :], -2)
         across = (rows[..., 1, :, :] * since) @ (cols[..., 0, :, :] * until).mT
         first, second = blocks[..., 0::2, :, :], blocks[..., 1::2, :, :]
-        upper = np.concatenate([first, np.zeros_like(across)], -1)
-        blocks = np.concatenate([upper, np.concatenate([across, second], -1)], -2)
+        upper = np.concat([first, np.zeros_like(across)], -1)
+        blocks = np.concat([upper, np.concat([across, second], -1)], -2)
         size *= 2
         rows, cols, decay = (x.reshape(*x.shape[:-4], length, K) for x in (rows, cols, decay))
     return blocks[..., 0, :count, :count]
@@ -168,14 +162,14 @@ def _scores(rows, cols, decay, before):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     decay = np.moveaxis(decay, axis, 0)
-    after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])
+    after = np.concat([decay[1:], np.full_like(decay[:1], 1)])
     return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     x = np.moveaxis(x, axis, 0)
-    return np.moveaxis(np.concatenate([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+    return np.moveaxis(np.concat([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
 
 
 def _products(decay, axis):
@@ -186,7 +180,7 @@ def _products(decay, axis):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -195,16 +189,22 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

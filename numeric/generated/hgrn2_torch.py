@@ -14,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body a013a4d6367d4c84171f1e4727c0874cade8d82cfb3570798cdcf1c98cf6d217
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body db6565719e11d0be852a8e820a0f5699f37c96f344400377ae7caae6997a8204
 """
 
 import torch
@@ -101,7 +101,7 @@ def associative_scan(q, v, alpha, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, v_c, alpha_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, v, alpha, state):
@@ -123,14 +123,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _scores(rows, cols, decay, before):
@@ -143,7 +137,7 @@ def _scores(rows, cols, decay, before):
     length = 1 << (count - 1).bit_length()
     if length > count:
         rows, cols, decay = (
-            torch.cat([x, x.new_full((*x.shape[:-2], length - count, x.shape[-1]), fill)], -2)
+            torch.concat([x, x.new_full((*x.shape[:-2], length - count, x.shape[-1]), fill)], -2)
             for x, fill in ((rows, 0), (cols, 0), (decay, 1))
         )
     blocks = (rows * cols).sum(-1)[..., None, None] * (0 if before else 1)
@@ -157,8 +151,8 @@ def _scores(rows, cols, decay, before):
         since = _earlier(since, -2, 1) if before else since
         across = (row * since) @ (col * _to_end(first_decay, -2)).mT
         first, second = blocks.unflatten(-3, (-1, 2)).unbind(-3)
-        upper = torch.cat([first, torch.zeros_like(across)], -1)
-        blocks = torch.cat([upper, torch.cat([across, second], -1)], -2)
+        upper = torch.concat([first, torch.zeros_like(across)], -1)
+        blocks = torch.concat([upper, torch.concat([across, second], -1)], -2)
         size *= 2
     return blocks[..., 0, :count, :count]
 
@@ -166,14 +160,14 @@ def _scores(rows, cols, decay, before):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    after = torch.concat([after, torch.full_like(first, 1)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     before, last = x.split([x.shape[axis] - 1, 1], axis)
-    return torch.cat([torch.full_like(last, fill), before], axis)
+    return torch.concat([torch.full_like(last, fill), before], axis)
 
 
 def _products(decay, axis):
@@ -214,6 +208,12 @@ class _Scan(torch.autograd.Function):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     return _Scan.apply(factor, term, start)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

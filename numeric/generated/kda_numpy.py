@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 37caec4ddfbbac2d57f49308fa02d0b123787e71dd339a3a7a70ea13e5f041fc
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 78f1e9b34172e88878a34da319f79322f3757f2a91779c1c6a54505c877b3bbd
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 889b7c6c1f2b5709c5abb25f6d1534577af322792e2d2e9aec3fec35c1a2a27e
 """
 
 import numpy as np
@@ -125,13 +125,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _scores(rows, cols, decay, before):
@@ -143,7 +137,7 @@ def _scores(rows, cols, decay, before):
     count, K = rows.shape[-2:]
     length = 1 << (count - 1).bit_length()
     rows, cols, decay = (
-        np.concatenate([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
+        np.concat([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
         for x, fill in ((rows, 0), (cols, 0), (decay, 1))
     )
     blocks = (rows * cols).sum(-1)[..., None, None] * (0 if before else 1)
@@ -156,8 +150,8 @@ def _scores(rows, cols, decay, before):
         until = _to_end(decay[..., 0, :, :], -2)
         across = (rows[..., 1, :, :] * since) @ (cols[..., 0, :, :] * until).mT
         first, second = blocks[..., 0::2, :, :], blocks[..., 1::2, :, :]
-        upper = np.concatenate([first, np.zeros_like(across)], -1)
-        blocks = np.concatenate([upper, np.concatenate([across, second], -1)], -2)
+        upper = np.concat([first, np.zeros_like(across)], -1)
+        blocks = np.concat([upper, np.concat([across, second], -1)], -2)
         size *= 2
         rows, cols, decay = (x.reshape(*x.shape[:-4], length, K) for x in (rows, cols, decay))
     return blocks[..., 0, :count, :count]
@@ -174,19 +168,25 @@ def _inverse(lower):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     decay = np.moveaxis(decay, axis, 0)
-    after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])
+    after = np.concat([decay[1:], np.full_like(decay[:1], 1)])
     return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     x = np.moveaxis(x, axis, 0)
-    return np.moveaxis(np.concatenate([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+    return np.moveaxis(np.concat([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
 
 
 def _products(decay, axis):
     """Running products along an axis."""
     return np.cumprod(decay, axis=axis)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 9f24a225347569a41b99d57c532c45a52716ba11aaaefda57fc9db6bc300726d
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 3eff015d9e093a7c20b6dc796c4737ca3e70d9a9934aa50c296f5608e1ef585e
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body f3b48a9b9ac710d79fabfcbc76bf0f000efb2e64af46d0e9c7647ba75082aada
 """
 
 import torch
@@ -65,7 +65,7 @@ def associative_scan(q, k, v, rate, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, rate_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, rate, state):

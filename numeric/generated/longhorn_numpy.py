@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec dfcb1f0606d27036e5ca67f26df5efab5d91de42f0433d0754ef255b6e926da7
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 80c1fc8e1620970d00450071864f1659726d6a094c4bdb22544e0a979c5d0a68
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 9a4a002423b6ce3bd3ec59d99a20e697cdc19bbe0a4742138919784823580193
 """
 
 import numpy as np
@@ -100,13 +100,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _causal(rows):
@@ -125,7 +119,13 @@ def _solved_each(lower, rates, right):
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     x = np.moveaxis(x, axis, 0)
-    return np.moveaxis(np.concatenate([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+    return np.moveaxis(np.concat([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

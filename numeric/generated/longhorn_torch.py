@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec dfcb1f0606d27036e5ca67f26df5efab5d91de42f0433d0754ef255b6e926da7
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 790a89f605d76351a220a570320d4aea64e2ba7948a08ae3f3b59775a7ef22b7
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 071041ca2fbacf89f2aabaef800c2b1d7423372aecc8b6ed157ed4988813d109
 """
 
 import torch
@@ -100,14 +100,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _causal(rows):
@@ -128,7 +122,13 @@ def _solved_each(lower, rates, right):
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     before, last = x.split([x.shape[axis] - 1, 1], axis)
-    return torch.cat([torch.full_like(last, fill), before], axis)
+    return torch.concat([torch.full_like(last, fill), before], axis)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

@@ -23,8 +23,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 586a12277d94d32a3d2f1eb195148d8fdafa0a9374fc9ee819614c0fca553c0f
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 7df88cfae69905034ce3b3ec518f9caf7ef7d6473bc29aaf0a45a47e87c71da4
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 137d1294ce362bb28c0c8d7863434b2e2bf1461c034cc79655253ed8e21d8291
 """
 
 import numpy as np
@@ -62,7 +62,7 @@ def associative_scan(v, nu, theta, gamma, Br, Bi, Cr, Ci, D, state=None, chunk=3
     for v_c in np.split(v, range(chunk, v.shape[2], chunk), 2):
         y, state = _associative_scan_of_chunk(v_c, nu, theta, gamma, Br, Bi, Cr, Ci, D, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, nu, theta, gamma, Br, Bi, Cr, Ci, D, state):
@@ -104,7 +104,7 @@ def convolution(v, nu, theta, gamma, Br, Bi, Cr, Ci, D, state=None, chunk=256):
     for v_c in np.split(v, range(chunk, v.shape[2], chunk), 2):
         y, state = _convolution_of_chunk(v_c, nu, theta, gamma, Br, Bi, Cr, Ci, D, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _convolution_of_chunk(v, nu, theta, gamma, Br, Bi, Cr, Ci, D, state):
@@ -150,7 +150,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[np.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [np.fft.rfft(x, size, 2) for x in terms]
@@ -169,7 +169,7 @@ def _scan_together(factors, terms, starts):
     factors = [[zero if x is None else x for x in row] for row in factors]
     first = [sum(a[:, :, 0] * h for a, h in zip(row, starts, strict=True)) for row in factors]
     terms = [
-        np.concatenate([x[:, :, :1] + h[:, :, None], x[:, :, 1:]], 2)
+        np.concat([x[:, :, :1] + h[:, :, None], x[:, :, 1:]], 2)
         for x, h in zip(terms, first, strict=True)
     ]
     return _tree_together(factors, terms)
@@ -181,13 +181,13 @@ def _tree_together(factors, terms):
     if L == 1:
         return terms
     if L % 2:
-        terms = [np.concatenate([x, x[:, :, :1]], 2) for x in terms]
-        factors = [[np.concatenate([x, x[:, :, :1]], 2) for x in row] for row in factors]
+        terms = [np.concat([x, x[:, :, :1]], 2) for x in terms]
+        factors = [[np.concat([x, x[:, :, :1]], 2) for x in row] for row in factors]
     a, b = ([[x[:, :, i::2] for x in row] for row in factors] for i in (0, 1))
     u, v = ([[x[:, :, i::2]] for x in terms] for i in (0, 1))
     later = [x + y for (x,), (y,) in zip(_times(b, u), v, strict=True)]
     odd = _tree_together(_times(b, a), later)
-    before = [[np.concatenate([np.zeros_like(x[:, :, :1]), x[:, :, :-1]], 2)] for x in odd]
+    before = [[np.concat([np.zeros_like(x[:, :, :1]), x[:, :, :-1]], 2)] for x in odd]
     even = [x + y for (x,), (y,) in zip(_times(a, before), u, strict=True)]
     both = (np.stack([x, y], 3) for x, y in zip(even, odd, strict=True))
     return [x.reshape(*x.shape[:2], -1, *x.shape[4:])[:, :, :L] for x in both]
@@ -197,8 +197,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

@@ -15,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 6b62f7dc8aaec6eb8269212fd9fae6d2346ecb40ebc0e28683a83ca811bc67bd
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body bc5347eededd1125f360b49e43924742ff99e23b5b1a970c893d30bccbd23f02
 """
 
 import torch
@@ -47,7 +47,7 @@ def associative_scan(v, f, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, f_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, f, state):

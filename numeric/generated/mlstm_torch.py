@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 3d4f0fcb8e7628cb7ef5ce958641340f60d002a0cd31603768a8ab1a7490420c
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body abdb9715cbdd888a8c72883b3d533227b9a1d970db2cabe60413f369aa05adfc
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 6467e30c2076308ff70ddf23a869ef377b98e07a2d074ac40765b795accb2bd5
 """
 
 import torch
@@ -147,7 +147,7 @@ def associative_scan(q, k, v, alpha, p, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha_c, p_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, p, state):
@@ -176,14 +176,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _ratio(decay):
@@ -196,7 +190,7 @@ def _ratio(decay):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    after = torch.concat([after, torch.full_like(first, 1)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
@@ -238,6 +232,12 @@ class _Scan(torch.autograd.Function):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     return _Scan.apply(factor, term, start)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

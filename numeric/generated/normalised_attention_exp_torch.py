@@ -16,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 8438d8ed9ffcb8764913a28cc183ad350657e9c5ddd492b6223a418856faae75
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 8128c40a797c662d9d03bdff1f18b09d937cc25ea6d62cc9978ef36aaccaf432
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body d614147f29576a9b6fe458e41c99e81c0735018e74694cfddfebf399b7c74972
 """
 
 import torch
@@ -98,7 +98,7 @@ def associative_scan(q, k, v, z, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, z_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, z, state):
@@ -120,14 +120,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _causal(rows):
@@ -168,6 +162,12 @@ class _Scan(torch.autograd.Function):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     return _Scan.apply(factor, term, start)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

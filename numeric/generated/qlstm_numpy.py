@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body ad27a4cd27572a254992697ab5177f97b5795d687a05b177aa90969f74582738
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body ef1d600a4eeba79fc51525fde102de11100191e00f993815f1b5eed0df1bef9d
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def associative_scan(v, f, g, o, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, f_c, g_c, o_c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, f, g, o, state):
@@ -75,7 +75,7 @@ def _associative_scan_of_chunk(v, f, g, o, state):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -84,12 +84,12 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)

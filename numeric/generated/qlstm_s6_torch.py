@@ -18,8 +18,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 72b6da0d335ffe0c9dd6cc22d46fb73eacb0abd493c22ae966390d23258931ec
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body be11c7cf9e4f48d693aa71b716c25df3360ee5fcef9f2267d37428cbfd4e44fd
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 61888401970cffc90892896e7501bfcfbfde8ac91af69c07e9a1abad37d234cd
 """
 
 import torch
@@ -53,7 +53,7 @@ def associative_scan(v, g, o, a, z, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, g_c, o_c, a, z_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, g, o, a, z, state):

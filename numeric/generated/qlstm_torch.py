@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 279be955c6634ab592f5aa7d85db120c29c708f2506ca14587e1c08bf2133ca1
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 9473523df3c3eaa30df404399c0e38926bcb1eeeb8b2771e655e64d56a3d8266
 """
 
 import torch
@@ -51,7 +51,7 @@ def associative_scan(v, f, g, o, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, f_c, g_c, o_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, f, g, o, state):

@@ -14,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 658a9823a8792e2f5ee775ab90fb50a67e76f08d2277eaefbcc91d95cccaa65a
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 0f5cc4f0f81db8ac06bb952165091eb60aed8f0577062f0bcfbf3c284dcfb8b7
 """
 
 import numpy as np
@@ -105,7 +105,7 @@ def associative_scan(q, k, v, alpha, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, state):
@@ -133,7 +133,7 @@ def convolution(q, k, v, alpha, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _convolution_of_chunk(q, k, v, alpha, state):
@@ -156,13 +156,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _ratio(decay):
@@ -174,7 +168,7 @@ def _ratio(decay):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     decay = np.moveaxis(decay, axis, 0)
-    after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])
+    after = np.concat([decay[1:], np.full_like(decay[:1], 1)])
     return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
 
 
@@ -186,7 +180,7 @@ def _products(decay, axis):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -195,16 +189,22 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _convolution(factors, terms, starts):
@@ -217,7 +217,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[np.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [np.fft.rfft(x, size, 2) for x in terms]
@@ -234,8 +234,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

@@ -14,8 +14,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 1060856c52b3a6110f31a9751cd1f01a003a181d842ad7593f8d59758fd6e8a2
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 08de2c8ced485a92f4753864b1f9156095f8bfd35fd4f7d60f8b0a66e22420d6
 """
 
 import torch
@@ -96,7 +96,7 @@ def associative_scan(q, k, v, alpha, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, state):
@@ -124,7 +124,7 @@ def convolution(q, k, v, alpha, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _convolution_of_chunk(q, k, v, alpha, state):
@@ -147,14 +147,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _ratio(decay):
@@ -167,7 +161,7 @@ def _ratio(decay):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    after = torch.concat([after, torch.full_like(first, 1)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
@@ -211,6 +205,12 @@ def _scan(factor, term, start):
     return _Scan.apply(factor, term, start)
 
 
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
 def _convolution(factors, terms, starts):
     """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
     L, every = terms[0].shape[2], range(len(terms))
@@ -221,7 +221,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[torch.cat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[torch.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [torch.fft.rfft(x, size, 2) for x in terms]
@@ -238,8 +238,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 4257ff2d108b5b3bd135b26ed7533315bb92c540087ba4d4df27138f7af9b41b
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 5b3624599959c956db694d48d601ac8d250912f5f533c18b73ee4c4a85543557
 """
 
 import torch
@@ -52,7 +52,7 @@ def associative_scan(v, f, g, first, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, f_c, g_c, first_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, f, g, first, state):

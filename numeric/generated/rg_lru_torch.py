@@ -16,8 +16,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec a3d6f38f54c572604895e9ae615670c9eeea466b7ff3844256243b1482dc53a5
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 13c9d6e1e6e8412c547f7d8d6124371780bfe0abbd660d35f083fbb205f45479
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 99fe852e82144f164b1740d4339b47ed6c3f7819f2e6b9d067c84da2fd60bdc1
 """
 
 import torch
@@ -49,7 +49,7 @@ def associative_scan(v, f, g, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(v_c, f_c, g_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(v, f, g, state):

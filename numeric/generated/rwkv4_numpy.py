@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 4ec0efd554d744099197fc32851802bafa447d6dbda835d3b1b4e72d3905edfc
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 1c3d74e16db37eab376161ae49d2ecb89c05d824a25446dff59e3488fd0a66af
 """
 
 import numpy as np
@@ -65,7 +65,7 @@ def associative_scan(p, v, w, c, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(p_c, v_c, w, c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(p, v, w, c, state):
@@ -77,13 +77,13 @@ def _associative_scan_of_chunk(p, v, w, c, state):
     term = np.exp(p) * v
     a = _scan(factor, term, start)
     end = a[..., -1, :]
-    a_2 = np.concatenate([start[:, :, None], a[:, :, :-1]], 2)
+    a_2 = np.concat([start[:, :, None], a[:, :, :-1]], 2)
     y_2 = a_2 + np.exp(c[:, None] + p) * v
     start_2 = np.zeros((B, H, d), v.dtype) if state is None else state[1]
     term_2 = np.exp(p)
     b = _scan(factor, term_2, start_2)
     end_2 = b[..., -1, :]
-    b_2 = np.concatenate([start_2[:, :, None], b[:, :, :-1]], 2)
+    b_2 = np.concat([start_2[:, :, None], b[:, :, :-1]], 2)
     y_3 = b_2 + np.exp(c[:, None] + p)
     y = y_2 / y_3
     return y, (end, end_2)
@@ -99,7 +99,7 @@ def convolution(p, v, w, c, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(p_c, v_c, w, c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _convolution_of_chunk(p, v, w, c, state):
@@ -112,14 +112,14 @@ def _convolution_of_chunk(p, v, w, c, state):
     states = _convolution([[factor_1]], [term_1], [start_1])
     a = states[0]
     end_1 = a[..., -1, :]
-    a_2 = np.concatenate([start_1[:, :, None], a[:, :, :-1]], 2)
+    a_2 = np.concat([start_1[:, :, None], a[:, :, :-1]], 2)
     y_2 = a_2 + np.exp(c[:, None] + p) * v
     start_1_2 = np.zeros((B, H, d), v.dtype) if state is None else state[1]
     term_1_2 = np.exp(p)
     states_2 = _convolution([[factor_1]], [term_1_2], [start_1_2])
     b = states_2[0]
     end_1_2 = b[..., -1, :]
-    b_2 = np.concatenate([start_1_2[:, :, None], b[:, :, :-1]], 2)
+    b_2 = np.concat([start_1_2[:, :, None], b[:, :, :-1]], 2)
     y_3 = b_2 + np.exp(c[:, None] + p)
     y = y_2 / y_3
     return y, (end_1, end_1_2)
@@ -128,7 +128,7 @@ def _convolution_of_chunk(p, v, w, c, state):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -137,12 +137,12 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)
@@ -159,7 +159,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[np.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [np.fft.rfft(x, size, 2) for x in terms]
@@ -176,8 +176,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

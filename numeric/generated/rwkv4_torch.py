@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 329b7260f16461767ae1cd6a2f7851a48bbe888f444440684e8697091aa028ec
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 25f45b6762aebdf524ae00127e027a2439490b24cdca87c44fc5403ab35ce9a2
 """
 
 import torch
@@ -65,7 +65,7 @@ def associative_scan(p, v, w, c, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(p_c, v_c, w, c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(p, v, w, c, state):
@@ -77,13 +77,13 @@ def _associative_scan_of_chunk(p, v, w, c, state):
     term = torch.exp(p) * v
     a = _scan(factor, term, start)
     end = a[..., -1, :]
-    a_2 = torch.cat([start[:, :, None], a[:, :, :-1]], 2)
+    a_2 = torch.concat([start[:, :, None], a[:, :, :-1]], 2)
     y_2 = a_2 + torch.exp(c[:, None] + p) * v
     start_2 = v.new_zeros((B, H, d)) if state is None else state[1]
     term_2 = torch.exp(p)
     b = _scan(factor, term_2, start_2)
     end_2 = b[..., -1, :]
-    b_2 = torch.cat([start_2[:, :, None], b[:, :, :-1]], 2)
+    b_2 = torch.concat([start_2[:, :, None], b[:, :, :-1]], 2)
     y_3 = b_2 + torch.exp(c[:, None] + p)
     y = y_2 / y_3
     return y, (end, end_2)
@@ -99,7 +99,7 @@ def convolution(p, v, w, c, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(p_c, v_c, w, c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _convolution_of_chunk(p, v, w, c, state):
@@ -112,14 +112,14 @@ def _convolution_of_chunk(p, v, w, c, state):
     states = _convolution([[factor_1]], [term_1], [start_1])
     a = states[0]
     end_1 = a[..., -1, :]
-    a_2 = torch.cat([start_1[:, :, None], a[:, :, :-1]], 2)
+    a_2 = torch.concat([start_1[:, :, None], a[:, :, :-1]], 2)
     y_2 = a_2 + torch.exp(c[:, None] + p) * v
     start_1_2 = v.new_zeros((B, H, d)) if state is None else state[1]
     term_1_2 = torch.exp(p)
     states_2 = _convolution([[factor_1]], [term_1_2], [start_1_2])
     b = states_2[0]
     end_1_2 = b[..., -1, :]
-    b_2 = torch.cat([start_1_2[:, :, None], b[:, :, :-1]], 2)
+    b_2 = torch.concat([start_1_2[:, :, None], b[:, :, :-1]], 2)
     y_3 = b_2 + torch.exp(c[:, None] + p)
     y = y_2 / y_3
     return y, (end_1, end_1_2)
@@ -170,7 +170,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[torch.cat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[torch.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [torch.fft.rfft(x, size, 2) for x in terms]
@@ -187,8 +187,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

@@ -15,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 009223661554ccd9756934cad09cc3177f41bd9debf9e9d00756ce1c2e7dcf7e
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 43b9ec6b54f3e529907020eb65560c48c6f3d2403b6ed5aad2f49cd58490a9b1
 """
 
 import numpy as np
@@ -111,7 +111,7 @@ def associative_scan(q, k, v, alpha, u, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha, u, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, u, state):
@@ -124,7 +124,7 @@ def _associative_scan_of_chunk(q, k, v, alpha, u, state):
     term = k[..., :, None] * v[..., None, :]
     S = _scan(factor, term, start)
     end = S[..., -1, :, :]
-    S = np.concatenate([start[:, :, None], S[:, :, :-1]], 2)
+    S = np.concat([start[:, :, None], S[:, :, :-1]], 2)
     y = (
         np.einsum("...ba,...b->...a", S, q)
         + np.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
@@ -143,7 +143,7 @@ def convolution(q, k, v, alpha, u, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, u, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _convolution_of_chunk(q, k, v, alpha, u, state):
@@ -157,7 +157,7 @@ def _convolution_of_chunk(q, k, v, alpha, u, state):
     states = _convolution([[factor_1]], [term_1], [start_1])
     S = states[0]
     end_1 = S[..., -1, :, :]
-    S = np.concatenate([start_1[:, :, None], S[:, :, :-1]], 2)
+    S = np.concat([start_1[:, :, None], S[:, :, :-1]], 2)
     y = (
         np.einsum("...ba,...b->...a", S, q)
         + np.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
@@ -170,13 +170,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _scores(rows, cols, decay, before):
@@ -188,7 +182,7 @@ def _scores(rows, cols, decay, before):
     count, K = rows.shape[-2:]
     length = 1 << (count - 1).bit_length()
     rows, cols, decay = (
-        np.concatenate([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
+        np.concat([x, np.full_like(x, fill, shape=(*x.shape[:-2], length - count, K))], -2)
         for x, fill in ((rows, 0), (cols, 0), (decay, 1))
     )
     blocks = (rows * cols).sum(-1)[..., None, None] * (0 if before else 1)
@@ -201,8 +195,8 @@ def _scores(rows, cols, decay, before):
         until = _to_end(decay[..., 0, :, :], -2)
         across = (rows[..., 1, :, :] * since) @ (cols[..., 0, :, :] * until).mT
         first, second = blocks[..., 0::2, :, :], blocks[..., 1::2, :, :]
-        upper = np.concatenate([first, np.zeros_like(across)], -1)
-        blocks = np.concatenate([upper, np.concatenate([across, second], -1)], -2)
+        upper = np.concat([first, np.zeros_like(across)], -1)
+        blocks = np.concat([upper, np.concat([across, second], -1)], -2)
         size *= 2
         rows, cols, decay = (x.reshape(*x.shape[:-4], length, K) for x in (rows, cols, decay))
     return blocks[..., 0, :count, :count]
@@ -211,14 +205,14 @@ def _scores(rows, cols, decay, before):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     decay = np.moveaxis(decay, axis, 0)
-    after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])
+    after = np.concat([decay[1:], np.full_like(decay[:1], 1)])
     return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     x = np.moveaxis(x, axis, 0)
-    return np.moveaxis(np.concatenate([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
+    return np.moveaxis(np.concat([np.full_like(x[:1], fill), x[:-1]]), 0, axis)
 
 
 def _products(decay, axis):
@@ -229,7 +223,7 @@ def _products(decay, axis):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -238,16 +232,22 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _convolution(factors, terms, starts):
@@ -260,7 +260,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[np.concatenate([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[np.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [np.fft.rfft(x, size, 2) for x in terms]
@@ -277,8 +277,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

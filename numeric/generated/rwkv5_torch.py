@@ -15,8 +15,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body be8b23f1c6c2a200de1262359c4f69fd292fb587e63d449d63355ce39a0a2ac4
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 95183dd34f3016db3f320795a0c81da073887ef55240c97d93f1f51a513900a1
 """
 
 import torch
@@ -107,7 +107,7 @@ def associative_scan(q, k, v, alpha, u, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, alpha, u, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, alpha, u, state):
@@ -120,7 +120,7 @@ def _associative_scan_of_chunk(q, k, v, alpha, u, state):
     term = k[..., :, None] * v[..., None, :]
     S = _scan(factor, term, start)
     end = S[..., -1, :, :]
-    S = torch.cat([start[:, :, None], S[:, :, :-1]], 2)
+    S = torch.concat([start[:, :, None], S[:, :, :-1]], 2)
     y = (
         torch.einsum("...ba,...b->...a", S, q)
         + torch.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
@@ -139,7 +139,7 @@ def convolution(q, k, v, alpha, u, state=None, chunk=256):
     ):
         y, state = _convolution_of_chunk(q_c, k_c, v_c, alpha, u, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _convolution_of_chunk(q, k, v, alpha, u, state):
@@ -153,7 +153,7 @@ def _convolution_of_chunk(q, k, v, alpha, u, state):
     states = _convolution([[factor_1]], [term_1], [start_1])
     S = states[0]
     end_1 = S[..., -1, :, :]
-    S = torch.cat([start_1[:, :, None], S[:, :, :-1]], 2)
+    S = torch.concat([start_1[:, :, None], S[:, :, :-1]], 2)
     y = (
         torch.einsum("...ba,...b->...a", S, q)
         + torch.einsum("...a,...a->...", k * q, u[:, None])[..., None] * v
@@ -166,14 +166,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _scores(rows, cols, decay, before):
@@ -186,7 +180,7 @@ def _scores(rows, cols, decay, before):
     length = 1 << (count - 1).bit_length()
     if length > count:
         rows, cols, decay = (
-            torch.cat([x, x.new_full((*x.shape[:-2], length - count, x.shape[-1]), fill)], -2)
+            torch.concat([x, x.new_full((*x.shape[:-2], length - count, x.shape[-1]), fill)], -2)
             for x, fill in ((rows, 0), (cols, 0), (decay, 1))
         )
     blocks = (rows * cols).sum(-1)[..., None, None] * (0 if before else 1)
@@ -200,8 +194,8 @@ def _scores(rows, cols, decay, before):
         since = _earlier(since, -2, 1) if before else since
         across = (row * since) @ (col * _to_end(first_decay, -2)).mT
         first, second = blocks.unflatten(-3, (-1, 2)).unbind(-3)
-        upper = torch.cat([first, torch.zeros_like(across)], -1)
-        blocks = torch.cat([upper, torch.cat([across, second], -1)], -2)
+        upper = torch.concat([first, torch.zeros_like(across)], -1)
+        blocks = torch.concat([upper, torch.concat([across, second], -1)], -2)
         size *= 2
     return blocks[..., 0, :count, :count]
 
@@ -209,14 +203,14 @@ def _scores(rows, cols, decay, before):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 1)], axis)
+    after = torch.concat([after, torch.full_like(first, 1)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
 def _earlier(x, axis, fill):
     """Each entry along an axis taken from the one before it, the first filled."""
     before, last = x.split([x.shape[axis] - 1, 1], axis)
-    return torch.cat([torch.full_like(last, fill), before], axis)
+    return torch.concat([torch.full_like(last, fill), before], axis)
 
 
 def _products(decay, axis):
@@ -259,6 +253,12 @@ def _scan(factor, term, start):
     return _Scan.apply(factor, term, start)
 
 
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+
+
 def _convolution(factors, terms, starts):
     """h[i] = factors h[i - 1] + terms[i] along axis 2, by Fourier transforms of powers."""
     L, every = terms[0].shape[2], range(len(terms))
@@ -269,7 +269,7 @@ def _convolution(factors, terms, starts):
     first = [sum(x[:, :, 0] * h for x, h in zip(row, starts, strict=True)) for row in power]
     while powers[0][0].shape[2] < L:
         later = _times(powers, power)
-        powers = [[torch.cat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
+        powers = [[torch.concat([powers[i][j], later[i][j]], 2) for j in every] for i in every]
         power = _times(power, power)
     size = 1 << (2 * L - 1).bit_length()
     written = [torch.fft.rfft(x, size, 2) for x in terms]
@@ -286,8 +286,7 @@ def _times(left, right):
     """The product of two matrices whose entries are arrays."""
     columns = list(zip(*right, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
-        for row in left
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left
     ]
 
 

@@ -19,8 +19,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 3709b157e1e565a77bfacf3b8b586986fcb58603385ae7e19a5520cccc2d278b
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body cd688ee17d1272ebe307b4be8969b884ca90a445c299102d76bec161a2726602
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 381a8e362a2e75503afa9519fc6802c729622ae32d56881770cbd1551ae8209b
 """
 
 import numpy as np
@@ -63,7 +63,7 @@ def associative_scan(q, k, v, A, D, z, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, A, D, z_c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, A, D, z, state):
@@ -89,7 +89,7 @@ def _softplus(x):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -98,12 +98,12 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)

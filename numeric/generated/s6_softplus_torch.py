@@ -19,8 +19,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 3709b157e1e565a77bfacf3b8b586986fcb58603385ae7e19a5520cccc2d278b
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 1a413b0704dda1c1313f0595b9b37a7fb90a2778d791677b51f66d52d5f52f41
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 5c5cb6302f72690b89a4ab99ce5a3907155b62a40e428995247415c8b17819aa
 """
 
 import torch
@@ -63,7 +63,7 @@ def associative_scan(q, k, v, A, D, z, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, A, D, z_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, A, D, z, state):

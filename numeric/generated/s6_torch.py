@@ -19,8 +19,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body f2d1f820aa5804dde9be3f21c8b80839a6df184349acf8fd3b4a8f7a5eca684b
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 52e7532b3b7f65d91b74b3b150b268068c93fb170470e175d6e53313210c2322
 """
 
 import torch
@@ -62,7 +62,7 @@ def associative_scan(q, k, v, Delta, A, D, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, Delta_c, A, D, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):

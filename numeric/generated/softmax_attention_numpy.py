@@ -19,8 +19,8 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 8b9bf907f60cd893786d4ebfb5cc13f5e0d403a6c174e5011a351135ae16d625
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body eb8740697d4cd2cfef57b20c9af1109319ad380c4c49b6036f65c587044735d9
 """
 
 import numpy as np
@@ -42,14 +42,14 @@ def parallel(q, k, v, state=None, chunk=128):
     ):
         y, state = _parallel_of_chunk(q_c, k_c, v_c, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _parallel_of_chunk(q, k, v, state):
     """A block of queries, each against all entries up to its own."""
     n = q.shape[-1]
-    k_j = k if state is None else np.concatenate([state[0], k], 2)
-    v_j = v if state is None else np.concatenate([state[1], v], 2)
+    k_j = k if state is None else np.concat([state[0], k], 2)
+    v_j = v if state is None else np.concat([state[1], v], 2)
     exponents = q @ k_j.mT / np.sqrt(np.array(n, v.dtype))[..., None, None]
     exponents = _seen(exponents, -2, -np.inf)
     exponents = _below_largest(exponents, -1)

@@ -19,8 +19,8 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 06efdb48837287b7ad7379c5c6f268fb27576add5eb4f8ec10a75797a3da6160
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body 2308497a47e42da0e3b794a1e6d6b562bdf77bdea513b0455f8ffba5a07fc083
 """
 
 import torch
@@ -42,14 +42,14 @@ def parallel(q, k, v, state=None, chunk=128):
     ):
         y, state = _parallel_of_chunk(q_c, k_c, v_c, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _parallel_of_chunk(q, k, v, state):
     """A block of queries, each against all entries up to its own."""
     n = q.shape[-1]
-    k_j = k if state is None else torch.cat([state[0], k], 2)
-    v_j = v if state is None else torch.cat([state[1], v], 2)
+    k_j = k if state is None else torch.concat([state[0], k], 2)
+    v_j = v if state is None else torch.concat([state[1], v], 2)
     exponents = q @ k_j.mT / torch.sqrt(v.new_tensor(n))[..., None, None]
     exponents = _seen(exponents, -2, -torch.inf)
     exponents = _below_largest(exponents, -1)

@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 2464accd63decbd10e962d0ec6ded6a395de0edf376620bd0d3b234ae3cc11c0
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body 243fc046042062e24dac8bd2bee06631cc3353c74bfeb0d9231ff52bf2e4854a
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body b109d391408f74dd28bde1ea67cd12b7c45d9c6881ecedfadf163e98b5a93332
 """
 
 import numpy as np
@@ -117,7 +117,7 @@ def associative_scan(q, k, v, Delta, A, D, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, Delta_c, A, D, state)
         ys.append(y)
-    return np.concatenate(ys, 2), state
+    return np.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):
@@ -139,13 +139,7 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     end = np.full((B, H, count * chunk - L, *rest), fill, x.dtype)
-    return np.concatenate([x, end], 2).reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
+    return np.concat([x, end], 2).reshape(B, H, count, chunk, *rest)
 
 
 def _ratio(decay):
@@ -157,7 +151,7 @@ def _ratio(decay):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     decay = np.moveaxis(decay, axis, 0)
-    after = np.concatenate([decay[1:], np.full_like(decay[:1], 0)])
+    after = np.concat([decay[1:], np.full_like(decay[:1], 0)])
     return np.moveaxis(_products(after[::-1], 0)[::-1], 0, axis)
 
 
@@ -169,7 +163,7 @@ def _products(decay, axis):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     first = factor[:, :, :1] * start[:, :, None] + term[:, :, :1]
-    return _tree(factor, np.concatenate([first, term[:, :, 1:]], 2))
+    return _tree(factor, np.concat([first, term[:, :, 1:]], 2))
 
 
 def _tree(factor, term):
@@ -178,16 +172,22 @@ def _tree(factor, term):
     if L == 1:
         return term
     if L % 2:
-        factor, term = (np.concatenate([x, x[:, :, :1]], 2) for x in (factor, term))
+        factor, term = (np.concat([x, x[:, :, :1]], 2) for x in (factor, term))
     odd = _tree(
         factor[:, :, 1::2] * factor[:, :, ::2],
         factor[:, :, 1::2] * term[:, :, ::2] + term[:, :, 1::2],
     )
-    even = term[:, :, ::2] + np.concatenate(
+    even = term[:, :, ::2] + np.concat(
         [np.zeros_like(odd[:, :, :1]), factor[:, :, 2::2] * odd[:, :, :-1]], 2
     )
     both = np.stack([even, odd], 3)
     return both.reshape(*both.shape[:2], -1, *both.shape[4:])[:, :, :L]
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {

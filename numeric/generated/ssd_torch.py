@@ -17,8 +17,8 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 2464accd63decbd10e962d0ec6ded6a395de0edf376620bd0d3b234ae3cc11c0
-generator d168fe51ed21e0ced3009cc2f0ec8d2b4b74c18430aa31b1c12ab08fa96d3363
-body e053a80aef0b2d14c0fa91e0eacbdd1c714d2aa23f09ea2270e1c4c3d3780798
+generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+body f3a6e468b27b10dea4ac87b0468db8addc6a30161329ff8db2530b22ea4f68c1
 """
 
 import torch
@@ -113,7 +113,7 @@ def associative_scan(q, k, v, Delta, A, D, state=None, chunk=32):
     ):
         y, state = _associative_scan_of_chunk(q_c, k_c, v_c, Delta_c, A, D, state)
         ys.append(y)
-    return torch.cat(ys, 2), state
+    return torch.concat(ys, 2), state
 
 
 def _associative_scan_of_chunk(q, k, v, Delta, A, D, state):
@@ -135,14 +135,8 @@ def _chunks(x, chunk, fill):
     B, H, L, *rest = x.shape
     count = -(-L // chunk)
     if count * chunk > L:
-        x = torch.cat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
+        x = torch.concat([x, x.new_full((B, H, count * chunk - L, *rest), fill)], 2)
     return x.reshape(B, H, count, chunk, *rest)
-
-
-def _unchunked(x, L):
-    """Join the chunks and cut off what filled up the last."""
-    B, H, count, chunk, *rest = x.shape
-    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 def _ratio(decay):
@@ -155,7 +149,7 @@ def _ratio(decay):
 def _to_end(decay, axis):
     """decay[j + 1] ... decay[last] at j, each product formed from the end on."""
     first, after = decay.split([1, decay.shape[axis] - 1], axis)
-    after = torch.cat([after, torch.full_like(first, 0)], axis)
+    after = torch.concat([after, torch.full_like(first, 0)], axis)
     return _products(after.flip(axis), axis).flip(axis)
 
 
@@ -197,6 +191,12 @@ class _Scan(torch.autograd.Function):
 def _scan(factor, term, start):
     """h[i] = factor[i] * h[i - 1] + term[i] along axis 2 from h[-1] = start."""
     return _Scan.apply(factor, term, start)
+
+
+def _unchunked(x, L):
+    """Join the chunks and cut off what filled up the last."""
+    B, H, count, chunk, *rest = x.shape
+    return x.reshape(B, H, count * chunk, *rest)[:, :, :L]
 
 
 SCHEDULES = {
