@@ -229,6 +229,46 @@ def sum_of_products(S: State["n"], k: Unit["n"], v: Scalar):
     return S, sum(k * S) * k
 
 
+@layer
+def gated(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
+    S = alpha * S + outer(k, v)
+    return S, q @ S
+
+
+@layer
+def summing(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
+    S = S + outer(k, v)
+    return S, q @ S
+
+
+@layer
+def leaky(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
+    S = S - (1 - alpha) * S + outer(k, v)
+    return S, q @ S
+
+
+@layer
+def s6(
+    h: State["d", "n"],
+    x: Vec["d"],
+    Delta: Positive["d"],
+    b: Vec["n"],
+    c: Vec["n"],
+    A: Const[Negative["d", "n"]],
+    D: Const[Vec["d"]],
+):
+    h = exp(scale(Delta, A)) * h + outer(Delta * x, b)
+    return h, h @ c + D * x
+
+
+@layer
+def bonus(
+    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], w: Gate["n"], u: Const[Vec["n"]]
+):
+    y = q @ (S + outer(u * k, v))
+    return scale(w, S) + outer(k, v), y
+
+
 PAIRS = {
     "all sizes": (gated_delta, gated_delta_transposed),
     "at sizes": (gated_delta, gated_delta_in_two),

@@ -4,31 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from layers import gated, leaky, summing
 
-from dsf_sym import Gate, State, Vec, compare, contains, layer, outer
+from dsf_sym import State, Vec, compare, contains, layer, outer
 from dsf_sym import relating as module
 from dsf_sym.caching import KEPT_LIBRARIES, Cache, CacheError, _digest, library_hash
 from dsf_sym.cli import run
 from dsf_sym.relating import Ask, relate
-
-
-@layer
-def gated(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
-    S = alpha * S + outer(k, v)
-    return S, q @ S
-
-
-@layer
-def summing(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
-    S = S + outer(k, v)
-    return S, q @ S
-
-
-@layer
-def leaky(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
-    S = S - (1 - alpha) * S + outer(k, v)
-    return S, q @ S
-
 
 PAIRS = [(gated, summing), (gated, leaky), (summing, leaky)]
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from layers import gated, leaky, summing
 
 from dsf_sym import Const, Gate, State, Vec, check, layer, outer, scale, sum
 from dsf_sym.caching import Cache
@@ -14,26 +15,8 @@ from dsf_sym.rendering.relations import summary
 
 
 @layer
-def gated(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
-    S = alpha * S + outer(k, v)
-    return S, q @ S
-
-
-@layer
-def leaky(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
-    S = S - (1 - alpha) * S + outer(k, v)
-    return S, q @ S
-
-
-@layer
 def wide(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], f: Gate["n"]):
     S = scale(f, S) + outer(k, v)
-    return S, q @ S
-
-
-@layer
-def summing(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
-    S = S + outer(k, v)
     return S, q @ S
 
 

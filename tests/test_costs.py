@@ -3,10 +3,10 @@
 import itertools
 
 import pytest
+from layers import gated_delta
 
 from dsf_sym import (
     Const,
-    Gate,
     Mat,
     Negative,
     Positive,
@@ -25,12 +25,6 @@ from dsf_sym import (
 )
 from dsf_sym.derivation.costs import SizePolynomial, costs
 from dsf_sym.errors import SizeError
-
-
-@layer
-def gated_delta(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate, beta: Gate):
-    S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
-    return S, q @ S
 
 
 @layer(start={"h": "h0"})

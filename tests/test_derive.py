@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from layers import bonus, gated_delta, gla, s6
 
 from dsf_sym import (
     Const,
     Gate,
-    Negative,
     Positive,
     Real,
     Scalar,
@@ -19,7 +19,6 @@ from dsf_sym import (
     exp,
     layer,
     outer,
-    scale,
     sigmoid,
 )
 from dsf_sym.arithmetic.sparse import SparseAlgebra, from_flat
@@ -42,40 +41,6 @@ from dsf_sym.index.terms import FormAlgebra, contract
 from dsf_sym.language.evaluate import evaluate, shape_of
 
 SIZES = {"n": 3, "d": 2, "m": 4, "r": 2}
-
-
-@layer
-def gated_delta(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate, beta: Gate):
-    S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
-    return S, q @ S
-
-
-@layer
-def gla(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate["n"]):
-    S = scale(alpha, S) + outer(k, v)
-    return S, q @ S
-
-
-@layer
-def s6(
-    h: State["d", "n"],
-    x: Vec["d"],
-    Delta: Positive["d"],
-    b: Vec["n"],
-    c: Vec["n"],
-    A: Const[Negative["d", "n"]],
-    D: Const[Vec["d"]],
-):
-    h = exp(scale(Delta, A)) * h + outer(Delta * x, b)
-    return h, h @ c + D * x
-
-
-@layer
-def bonus(
-    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], w: Gate["n"], u: Const[Vec["n"]]
-):
-    y = q @ (S + outer(u * k, v))
-    return scale(w, S) + outer(k, v), y
 
 
 @layer(start={"S": "S0"})

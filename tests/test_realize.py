@@ -5,20 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+from layers import bonus, gated_delta, s6
 
 from dsf_sym import (
     Const,
     Gate,
-    Negative,
-    Positive,
     Real,
     Scalar,
     State,
     Vec,
-    exp,
     layer,
     outer,
-    scale,
 )
 from dsf_sym.derivation.derive import derive
 from dsf_sym.derivation.realize import (
@@ -32,34 +29,6 @@ from dsf_sym.derivation.realize import (
     transition,
 )
 from dsf_sym.errors import LanguageError, ShapeError, SizeError
-
-
-@layer
-def gated_delta(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate, beta: Gate):
-    S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
-    return S, q @ S
-
-
-@layer
-def s6(
-    h: State["d", "n"],
-    x: Vec["d"],
-    Delta: Positive["d"],
-    b: Vec["n"],
-    c: Vec["n"],
-    A: Const[Negative["d", "n"]],
-    D: Const[Vec["d"]],
-):
-    h = exp(scale(Delta, A)) * h + outer(Delta * x, b)
-    return h, h @ c + D * x
-
-
-@layer
-def bonus(
-    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], w: Gate["n"], u: Const[Vec["n"]]
-):
-    y = q @ (S + outer(u * k, v))
-    return scale(w, S) + outer(k, v), y
 
 
 @layer(start={"a": "a0"})

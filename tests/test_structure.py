@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from layers import gated_delta, gla
 
 from dsf_sym import (
     Const,
@@ -49,12 +50,6 @@ def ssd(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
 
 
 @layer
-def gla(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate["n"]):
-    S = scale(alpha, S) + outer(k, v)
-    return S, q @ S
-
-
-@layer
 def gla_other_axis(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate["d"]):
     S = S @ diag(alpha) + outer(k, v)
     return S, q @ S
@@ -76,12 +71,6 @@ def s6(
 @layer
 def delta(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], beta: Gate):
     S = S - beta * outer(k, k @ S) + beta * outer(k, v)
-    return S, q @ S
-
-
-@layer
-def gated_delta(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate, beta: Gate):
-    S = alpha * (S - beta * outer(k, k @ S)) + beta * outer(k, v)
     return S, q @ S
 
 

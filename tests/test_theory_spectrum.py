@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy
 import pytest
+from layers import unit_delta
 
 from dsf_sym import Const, Gate, Negative, Real, State, Unit, Vec, elu, find, layer, outer
 from dsf_sym.certificates.checkers import recheck
@@ -16,12 +17,6 @@ from dsf_sym.errors import LanguageError, Rejected, UnknownName
 from dsf_sym.language.domains import Interval
 from dsf_sym.theory.duality import spectrum_is_invariant
 from dsf_sym.theory.spectrum import eigenvalues, radius, transitions
-
-
-@layer
-def unit_delta(S: State["n", "d"], q: Vec["n"], k: Unit["n"], v: Vec["d"], beta: Gate):
-    S = S - beta * outer(k, k @ S) + beta * outer(k, v)
-    return S, q @ S
 
 
 @layer

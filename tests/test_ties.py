@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layers import gated
 
 from dsf_sym import Gate, Real, State, Vec, layer, outer
 from dsf_sym.arithmetic.scalars import Rationals
@@ -283,12 +284,6 @@ def test_text_in_the_alphabet_of_ties_is_read_as_python_reads_it_or_refused(sour
     except ZeroDivisionError:
         return
     assert value(tensor) == expected
-
-
-@layer
-def gated(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
-    S = alpha * S + outer(k, v)
-    return S, q @ S
 
 
 @layer
