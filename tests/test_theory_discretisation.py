@@ -5,10 +5,25 @@ import math
 import numpy
 import pytest
 
-from dsf_sym import Const, Negative, Positive, Real, State, Vec, continuous, cos, layer, sin
+from dsf_sym import (
+    Const,
+    Negative,
+    Positive,
+    Real,
+    Scalar,
+    State,
+    Vec,
+    continuous,
+    cos,
+    layer,
+    log,
+    relu,
+    sin,
+    sqrt,
+)
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.certificates.checkers.analysis import derivative, read
-from dsf_sym.errors import Rejected
+from dsf_sym.errors import CertificateError, Rejected
 from dsf_sym.theory.discretisation import exponential_sign, root, series_gap
 from dsf_sym.theory.spectrum import radius
 
@@ -67,6 +82,46 @@ def test_the_leading_term_is_that_of_floats():
 def test_rotations_are_expanded_too():
     steps = [rotation.discretise(rule, name=rule) for rule in ("zoh_euler", "euler")]
     assert series_gap(*steps, 2).status == "proved"
+
+
+def scaled(name, gain):
+    """A step whose decay is a gain of a weight times 1 + Delta."""
+
+    @layer
+    def step(h: State["1"], x: Vec["1"], a: Const[Scalar], Delta: Positive):
+        return gain(a) * (1 + Delta) * h + x, h
+
+    return step.given(name=name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda a: log((1 + a * a) * (1 + a * a)), lambda a: 2 * log(1 + a * a)),
+        (lambda a: sqrt(6 + 0 * a), lambda a: sqrt(2 + 0 * a) * sqrt(3 + 0 * a)),
+        (lambda a: 1 + sqrt(2 + 0 * a), lambda a: sqrt(3 + 2 * sqrt(2 + 0 * a))),
+    ],
+)
+def test_what_is_equal_in_a_way_not_known_is_not_said_to_differ(one, other):
+    """A difference is shown at a point in balls; an identity that is not known shows none."""
+    verdict = series_gap(scaled("one", one), scaled("other", other), 0)
+    assert verdict.status == "undecided"
+    apart = series_gap(scaled("one", one), scaled("other", lambda a: other(a) + 1), 0)
+    assert apart.status == "proved"
+
+
+def test_functions_with_branches_are_not_expanded():
+    pair = scaled("one", relu), scaled("other", lambda a: a)
+    assert series_gap(*pair, 0).status == "undecided"
+
+
+def test_a_point_at_which_the_steps_agree_shows_no_difference():
+    data = series_gap(RULES["zoh"], RULES["zoh_euler"], 2, sizes={"d": 1}).certificate
+    recheck(data)
+    point = {name: ["0"] if name in ("v", "h") else x for name, x in data["point"].items()}
+    for broken in ({"point": point}, {"point": {}}, {"order": 1}, {"order": 3}):
+        with pytest.raises((Rejected, CertificateError)):
+            recheck(data | broken)
 
 
 @pytest.mark.parametrize("rule", ["zoh", "zoh_euler", "bilinear"])

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import product
 from math import exp
 
+from ..automata.automaton import Automaton
+from ..automata.run import Values, count
 from ..certificates.certificate import header
 from ..certificates.checkers import recheck
 from ..certificates.checkers.analysis import Terms, derivative
 from ..deciding.decide import complete_sizes
 from ..deciding.pairing import pair
+from ..deciding.witness import random_values
 from ..errors import CertificateError, Rejected
 from ..language.evaluate import Sizes
 from ..language.layer import Layer
 from ..language.spec import serialise
 from ..language.ties import parse_tie
 from ..verdict import Question, Verdict
+from .points import text
 from .settling import Candidate, Data, layer_of, settle, without_layers
 
-HIGHEST_ORDER, MOST_STEPS = 8, 12
+HIGHEST_ORDER, MOST_STEPS, MOST_POINTS, BITS = 8, 12, 3, 128
 
 
 def series_gap(
@@ -52,9 +58,10 @@ def series_gap(
         ways = [("proved", {"order": order, "term": serialise(terms)})]
     # What the difference is instead.
     ways += [("refuted", {"order": tried}) for tried in (order, *range(HIGHEST_ORDER + 1))]
-    for status, more in ways:
+    points = list(_points(both.a, both.b, at))
+    for (status, more), point in product(ways, points):
         data: Data = header("series", question, both.a, both.b)
-        data |= {"sizes": at, "in": step, **more}
+        data |= {"sizes": at, "in": step, "point": text(point), "bits": BITS, **more}
         try:
             said = recheck(data)
         except (Rejected, CertificateError):
@@ -62,6 +69,19 @@ def series_gap(
         return Verdict(question, status, said, at, certificate=data)
     remains = f"the steps agree up to order {HIGHEST_ORDER}, or are not expanded"
     return Verdict(question, "undecided", "", at, remains=remains)
+
+
+def _points(a: Layer, b: Layer, sizes: Sizes) -> Iterator[Values]:
+    """Values of every signal and state of two layers, simple ones."""
+    rng = random.Random(0)
+    automaton = Automaton((a, b), sizes)
+    for spread in range(2, 2 + MOST_POINTS):
+        values: Values = {}
+        for kind in ("token", "constant"):
+            values |= random_values(automaton, kind, rng, spread)
+        for s in (s for x in (a, b) for s in x.of_kind("state")):
+            values[s.name] = [Fraction(rng.randint(1, spread)) for _ in range(count(s, sizes))]
+        yield values
 
 
 def root(layer: Layer | str, between: tuple[str, str]) -> Verdict:

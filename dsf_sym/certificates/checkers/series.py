@@ -1,117 +1,33 @@
 """Check to which order in a signal two layers agree: their steps as power series, exactly.
 
-The signal, say Δ, is put to ε Δ in both. The new states and outputs are then series in ε whose
-coefficients are fractions in the entries of everything else; the first that differs is the order.
+The signal, say Δ, is put to ε Δ in both. The new states are then series in ε. Below the order the
+coefficients agree as fractions in the entries of everything else; at it they differ at one point,
+in balls that do not meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ...arithmetic.poly import Frac, frac
-from ...arithmetic.sparse import Sparse, SparseAlgebra
+from ...arithmetic.poly import frac
+from ...arithmetic.scalars import Balls
+from ...arithmetic.sparse import Sparse, SparseAlgebra, from_flat
 from ...arithmetic.universe import Universe
 from ...automata.automaton import entry_name
+from ...automata.run import count
 from ...errors import Rejected
 from ...language.domains import POSITIVE
 from ...language.evaluate import Sizes, evaluate, shape_of
-from ...language.layer import Layer
+from ...language.layer import Layer, Signal
 from ...language.spec import deserialise
+from ...language.tensor import Function, walk
+from .power_series import SeriesRing
+from .tokens import read_values, require_inside
 
 HIGHEST = 12
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Series:
-    """Coefficients of 1, ε, ε², ..., all up to the order that is kept."""
-
-    terms: tuple[Frac, ...]
-
-    def __add__(self, other: Series) -> Series:
-        return Series(tuple(a + b for a, b in zip(self.terms, other.terms, strict=True)))
-
-    def __sub__(self, other: Series) -> Series:
-        return Series(tuple(a - b for a, b in zip(self.terms, other.terms, strict=True)))
-
-    def __mul__(self, other: Series) -> Series:
-        n = range(len(self.terms))
-        return Series(
-            tuple(
-                sum((self.terms[i] * other.terms[k - i] for i in range(k + 1)), start=frac(0))
-                for k in n
-            )
-        )
-
-    def __neg__(self) -> Series:
-        return Series(tuple(-a for a in self.terms))
-
-
-@dataclass(frozen=True)
-class SeriesRing:
-    """Power series up to an order, over the scalars of a universe."""
-
-    universe: Universe
-    order: int
-
-    def number(self, value: Fraction) -> Series:
-        """A number as a constant series."""
-        return self.constant(self.universe.number(value))
-
-    def constant(self, x: Frac) -> Series:
-        """A scalar as a constant series."""
-        return Series((x, *(frac(0) for _ in range(self.order))))
-
-    def is_zero(self, x: Series) -> bool:
-        """Whether every coefficient vanishes."""
-        return all(self.universe.is_zero(a) for a in x.terms)
-
-    def function(self, name: str, x: Series) -> Series:
-        """exp, cos, sin and the inverse; Rejected for others of a series that is not constant."""
-        first, rest = x.terms[0], Series((frac(0), *x.terms[1:]))
-        if name == "inverse":
-            if self.universe.is_zero(first):
-                raise Rejected("a denominator vanishes where the signal does")
-            scaled = rest * self.constant(-first.inverse())
-            return self._power_series(scaled, lambda k: Fraction(1)) * self.constant(
-                first.inverse()
-            )
-        if self.is_zero(rest):
-            return self.constant(self.universe.function(name, first))
-        if name == "exp":
-            inner = self._power_series(rest, lambda k: Fraction(1, _factorial(k)))
-            return self.constant(self.universe.exp(first)) * inner
-        if name in ("cos", "sin"):
-            signs = {0: 1, 1: 1, 2: -1, 3: -1}
-            both = [
-                self._power_series(
-                    rest,
-                    lambda k, odd=odd: (
-                        Fraction(signs[k % 4], _factorial(k)) if k % 2 == odd else Fraction(0)
-                    ),
-                )
-                for odd in (0, 1)
-            ]
-            c, s = (self.constant(y) for y in self.universe.turn(first))
-            return c * both[0] - s * both[1] if name == "cos" else s * both[0] + c * both[1]
-        raise Rejected(f"{name} is not expanded")
-
-    def _power_series(self, x: Series, coefficient: Any) -> Series:
-        """Σ_k c_k x^k for an x without a constant term."""
-        total, power = self.number(Fraction(0)), self.number(Fraction(1))
-        for k in range(self.order + 1):
-            total = total + power * self.number(coefficient(k))
-            power = power * x
-        return total
-
-
-def _factorial(k: int) -> int:
-    out = 1
-    for i in range(2, k + 1):
-        out *= i
-    return out
+EXPANDED = {"inverse", "exp", "cos", "sin", "log", "sqrt", "sigmoid", "softplus", "tanh"}
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -121,56 +37,98 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     order, small = int(data["order"]), str(data["in"])
     if not 0 <= order <= HIGHEST or any(x.signal(small).kind == "state" for x in layers):
         raise Rejected(f"the order is between 0 and {HIGHEST}, in a token or weight")
+    roots = [y for x in layers for y in x.step.values()]
+    called = {x.name for x in walk(*roots) if isinstance(x, Function)}
+    if called - EXPANDED:
+        raise Rejected(f"{', '.join(sorted(called - EXPANDED))} has no power series")
     universe = Universe()
-    ring = SeriesRing(universe, order)
     symbols = _symbols(layers, sizes, universe)
-    known = {
-        name: x.map(
-            lambda v, name=name: (
-                Series(  # type: ignore[misc]
-                    tuple(v if k == (name == small) else frac(0) for k in range(order + 1))
-                )
-                if order or name != small
-                else ring.number(Fraction(0))
-            )
-        )
-        for name, x in symbols.items()
-    }
+    gaps = step_gaps(layers, symbols, SeriesRing(universe, order), small, sizes)
+    for name, gap in gaps.items():
+        for x in gap.entries.values():
+            if not all(universe.is_zero(v) for v in x.terms[:order]):
+                raise Rejected(f"the new {name} differs below order {order}")
+    if "term" in data:
+        _require_term(gaps, data["term"], symbols, universe, order, sizes)
+    shown = _difference(layers, data, small, order, sizes)
+    return f"the steps of {a.name} and {b.name} differ at order {order} in {small}: {shown}"
+
+
+def step_gaps(
+    layers: list[Layer], values: Mapping[str, Sparse], ring: SeriesRing, small: str, sizes: Sizes
+) -> dict[str, Sparse]:
+    """The new states of the first layer less those of the second, by name, as series in ε."""
+    a, b = layers
     shared = [name for name in a.step if name in b.step]
     if not shared:
         raise Rejected("the layers have no state in common")
-    found = [
-        evaluate([x.step[name] for name in shared], known, SparseAlgebra(ring, sizes))
-        for x in (a, b)
-    ]
-    claimed = deserialise(data["term"]) if "term" in data else None
-    values = {}
-    if claimed is not None:
-        made = evaluate(list(claimed.values()), symbols, SparseAlgebra(universe, sizes))
-        values = dict(zip(claimed, made, strict=True))
-    differs, shown = False, ""
+    known = {
+        name: x.map(ring.times_small if name == small else ring.constant)
+        for name, x in values.items()
+    }
+    algebra = SparseAlgebra(ring, sizes)
+    found = [evaluate([x.step[name] for name in shared], known, algebra) for x in layers]
     zero = ring.number(Fraction(0))
-    for name, x, y in zip(shared, *found, strict=True):
-        for index in x.indices():
-            gap = x.entries.get(index, zero) - y.entries.get(index, zero)
-            if not all(universe.is_zero(v) for v in gap.terms[:order]):
-                raise Rejected(f"the new {name} differs below order {order}")
-            last = gap.terms[order]
-            differs = differs or not universe.is_zero(last)
-            shown = shown or ("" if universe.is_zero(last) else universe.show(last))
-            if claimed is not None:
-                wanted = values[name].entries.get(index, frac(0)) if name in values else frac(0)
-                if not universe.is_zero(last - wanted):
-                    raise Rejected(f"the term of order {order} is {universe.show(last)}")
-    if not differs:
-        raise Rejected(f"the steps do not differ at order {order}")
-    return f"the steps of {a.name} and {b.name} differ at order {order} in {small}: by {shown}"
+    return {
+        name: Sparse(
+            x.shape, {i: x.entries.get(i, zero) - y.entries.get(i, zero) for i in x.indices()}
+        )
+        for name, x, y in zip(shared, *found, strict=True)
+    }
+
+
+def _require_term(
+    gaps: Mapping[str, Sparse],
+    claimed: Any,
+    symbols: Mapping[str, Sparse],
+    universe: Universe,
+    order: int,
+    sizes: Sizes,
+) -> None:
+    """The coefficients at the order are the claimed ones, state by state."""
+    terms = deserialise(claimed)
+    made = evaluate(list(terms.values()), symbols, SparseAlgebra(universe, sizes))
+    values = dict(zip(terms, made, strict=True))
+    for name, gap in gaps.items():
+        for index, x in gap.entries.items():
+            wanted = values[name].entries.get(index, frac(0)) if name in values else frac(0)
+            if not universe.is_zero(x.terms[order] - wanted):
+                raise Rejected(f"the term of order {order} is {universe.show(x.terms[order])}")
+
+
+def _difference(
+    layers: list[Layer], data: Mapping[str, Any], small: str, order: int, sizes: Sizes
+) -> str:
+    """A coefficient at the order that is not 0 at the point of the certificate."""
+    point = read_values(data["point"])
+    balls = Balls(int(data["bits"]))
+    with balls.precision():
+        values = {}
+        for s in _signals(layers).values():
+            if s.kind == "state":
+                if len(point[s.name]) != count(s, sizes):
+                    raise Rejected(f"the point: {s.name} needs {count(s, sizes)} entries")
+            else:
+                require_inside(s, point, sizes, "the point")
+            values[s.name] = from_flat(
+                shape_of(s.dims, sizes), [balls.number(x) for x in point[s.name]]
+            )
+        zero = balls.number(Fraction(0))
+        for name, gap in step_gaps(layers, values, SeriesRing(balls, order), small, sizes).items():
+            for x in gap.entries.values():
+                if balls.differ(x.terms[order], zero):
+                    return f"the new {name} by {balls.show(x.terms[order])} at a point"
+    raise Rejected(f"the steps are not shown to differ at order {order}")
+
+
+def _signals(layers: list[Layer]) -> dict[str, Signal]:
+    return {s.name: s for layer in layers for s in layer.signals}
 
 
 def _symbols(layers: list[Layer], sizes: Sizes, universe: Universe) -> dict[str, Sparse]:
     """A variable for every entry of every signal and state."""
     out = {}
-    for s in (s for layer in layers for s in layer.signals):
+    for s in _signals(layers).values():
         shape = shape_of(s.dims, sizes)
         positive = s.kind != "state" and s.domain.interval.within(POSITIVE.interval)
         whole = Sparse(shape, {})
