@@ -27,15 +27,6 @@ def _taylor(degree, s):
     return total
 
 
-def _polynomial(degree):
-    @layer
-    def polynomial(s: Scalar):
-        """T_P(s)."""
-        return (_taylor(degree, s),)
-
-    return polynomial
-
-
 def _relative_error(degree):
     @layer
     def relative_error(s: Scalar):
@@ -61,14 +52,91 @@ def _remainder(degree, R):
     return exp(R) * term
 
 
-def _beside_lagrange(degree, sign):
-    @layer
-    def beside(s: Scalar, R: Scalar):
-        """Lagrange's bound minus the relative error, or plus it."""
-        error = 1 - _taylor(degree, s) * exp(-s)
-        return (_remainder(degree, R) - sign * error,)
+# For x > 0 and every degree P: T and T_of_minus are T_P(±x), m is x^{P+1} / (P+1)!, sign is (-1)^P.
+# The relative error 1 - T_P(s) e^{-s} is `_above` at s = x, and `_below` up to sign at s = -x.
 
-    return beside
+_READS = {
+    "E": ("exp", 1),
+    "inverse": ("exp", -1),
+    "T": ("taylor", 1),
+    "T_of_minus": ("taylor", -1),
+    "m": ("power", 1),
+    "sign": ("sign", 1),
+}
+
+
+def _above(T, inverse):
+    return 1 - T * inverse
+
+
+def _below(T_of_minus, E, sign):
+    return sign * (T_of_minus * E - 1)
+
+
+@layer
+def _error_above(T: Scalar, inverse: Scalar):
+    """1 - T_P(x) e^{-x}."""
+    return (_above(T, inverse),)
+
+
+@layer
+def _error_below(T_of_minus: Scalar, E: Scalar, sign: Scalar):
+    """(-1)^{P+1} (1 - T_P(-x) e^x)."""
+    return (_below(T_of_minus, E, sign),)
+
+
+@layer
+def _bound_above(T: Scalar, inverse: Scalar, m: Scalar):
+    """x^{P+1} / (P+1)!, less than Lagrange's bound, minus the error at x."""
+    return (m - _above(T, inverse),)
+
+
+@layer
+def _bound_below(T_of_minus: Scalar, E: Scalar, sign: Scalar, m: Scalar):
+    """Lagrange's bound minus the error at -x."""
+    return (E * m - _below(T_of_minus, E, sign),)
+
+
+@layer
+def _worse_below(T: Scalar, inverse: Scalar, T_of_minus: Scalar, E: Scalar, sign: Scalar):
+    """The error at -x minus that at x."""
+    return (_below(T_of_minus, E, sign) - _above(T, inverse),)
+
+
+@layer
+def _at_minus(T_of_minus: Scalar):
+    """T_P(-x)."""
+    return (T_of_minus,)
+
+
+@layer
+def _mirrored(T_of_minus: Scalar):
+    """-T_P(-x): T_P turned about the origin."""
+    return (-T_of_minus,)
+
+
+@layer
+def _falls(T_of_minus: Scalar, E: Scalar, m: Scalar):
+    """1 - x^{P+1} / (P+1)! - T_P(-x) e^x."""
+    return (1 - m - T_of_minus * E,)
+
+
+def _reads(of):
+    return {s.name: _READS[s.name] for s in of.signals}
+
+
+def _at_every_degree(sentence, of, paper, *, degrees="all", slope=False, expect="proved"):
+    return claim(
+        sentence,
+        "sign at every degree",
+        layer=of,
+        reads=_reads(of),
+        degrees=degrees,
+        strict=True,
+        slope=slope,
+        expect=expect,
+        paper=paper,
+    )
 
 
 # Weights p_j of softmax, a kernel with relative errors e_j, and m = Σ_j p_j e_j: weight j changes
@@ -160,29 +228,58 @@ claims = [
         expect="proved",
         paper=40,
     ),
-    *(
-        claim(
-            f"Lagrange's bound is {side} the relative error of degree {degree} at radius 2",
-            "within",
-            layer=_beside_lagrange(degree, sign),
-            inside="[0, inf)",
-            where={"R": "[2, 2]", "s": "[-2, 2]"},
-            expect="proved",
-            paper=40,
-        )
-        for degree in (2, 4, 6)
-        for side, sign in (("above", 1), ("below minus", -1))
+    _at_every_degree(
+        "The relative error of T_P at x > 0 rises from 0, for every P",
+        _error_above,
+        (40, 42),
+        slope=True,
     ),
-    *(
-        claim(
-            f"The Taylor polynomial of degree {degree} is positive",
-            "within",
-            layer=_polynomial(degree),
-            inside="(0, inf)",
-            expect="refuted" if degree % 2 else "proved",
-            paper=41,
-        )
-        for degree in range(1, 7)
+    _at_every_degree(
+        "That at -x has the sign (-1)^{P+1}, and its size rises from 0, for every P",
+        _error_below,
+        (40, 42),
+        slope=True,
+    ),
+    _at_every_degree(
+        "The relative error on |s| <= R is largest at s = -R, so that this point tells the least P",
+        _worse_below,
+        42,
+    ),
+    _at_every_degree(
+        "Even without e^R Lagrange's bound e^R R^{P+1} / (P+1)! is above the error at R, every P",
+        _bound_above,
+        40,
+    ),
+    _at_every_degree(
+        "Lagrange's bound e^R R^{P+1} / (P+1)! is above the size of the error at -R, for every P",
+        _bound_below,
+        40,
+    ),
+    _at_every_degree(
+        "The Taylor polynomial of every even degree is positive on s < 0, as it is on s >= 0",
+        _at_minus,
+        41,
+        degrees="even",
+    ),
+    _at_every_degree(
+        "The Taylor polynomial of every odd degree is positive on s < 0",
+        _at_minus,
+        41,
+        degrees="odd",
+        expect="refuted",
+    ),
+    _at_every_degree(
+        "The Taylor polynomial of every odd degree rises on s < 0, so that it has one root at most",
+        _mirrored,
+        41,
+        degrees="odd",
+        slope=True,
+    ),
+    _at_every_degree(
+        "For odd P it is below e^s (1 - |s|^{P+1} / (P+1)!) at s < 0: negative far out",
+        _falls,
+        41,
+        degrees="odd",
     ),
     claim(
         "At radius 2 the polynomial of degree 8 has a relative error of at most 1/100",

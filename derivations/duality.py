@@ -33,6 +33,35 @@ def _common_decay(h: State["d"], v: Vec["d"], f: Const[Gate]):
     return h, h
 
 
+# Products of delta transitions. A chunk of them and of their writes takes one pass over its keys.
+
+
+@layer
+def _transitions(P: State["n", "n"], k: Vec["n"], beta: Gate):
+    """(I - β_i k_i k_iᵀ) ... (I - β_0 k_0 k_0ᵀ) - I."""
+    P = P - beta * outer(k, k + k @ P)
+    return P, P
+
+
+def _factors(of):
+    @layer
+    def factors(Q: State["n", "n"], k: Vec["n"], beta: Gate):
+        """-Σ_j k_j w_jᵀ with w_i = β_i (k_i - Σ_{j<i} (k_i·k_j) w_j)."""
+        w = of(k, beta, k @ Q)
+        Q = Q + outer(k, w)
+        return Q, -Q
+
+    return factors
+
+
+@layer
+def _solved(M: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], beta: Gate):
+    """Linear attention on the values u_i = β_i (v_i - Σ_{j<i} (k_i·k_j) u_j)."""
+    u = beta * (v - k @ M)
+    M = M + outer(k, u)
+    return M, q @ M
+
+
 # I + E_{T1}, T = 5.
 _CORNER = [[int(i == j or (i, j) == (4, 0)) for j in range(5)] for i in range(5)]
 
@@ -133,6 +162,29 @@ claims = [
         layer="deltanet",
         form="chunked",
         expect="proved",
+    ),
+    claim(
+        "A product of delta transitions is I - Σ_j k_j w_jᵀ, its w_j solved one after another (WY)",
+        "equal",
+        a=_factors(lambda k, beta, before: beta * (k - before)),
+        b=_transitions,
+        expect="proved",
+        source="Yang et al. 2024, Parallelizing Linear Transformers with the Delta Rule",
+    ),
+    claim(
+        "A product of delta transitions is I - Σ_j β_j k_j k_jᵀ",
+        "equal",
+        a=_factors(lambda k, beta, before: beta * k),
+        b=_transitions,
+        expect="refuted",
+    ),
+    claim(
+        "From an empty memory DeltaNet is linear attention on values solved one after another (UT)",
+        "equal",
+        a=_solved,
+        b="deltanet",
+        expect="proved",
+        source="Yang et al. 2024, Parallelizing Linear Transformers with the Delta Rule",
     ),
     claim(
         "Gated DeltaNet has one output in chunks and token by token",

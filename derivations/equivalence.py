@@ -6,21 +6,16 @@ Foundation Models: Attention, State Space Models, and Recurrent Neural Networks.
 
 from dsf_sym import (
     Const,
-    Gate,
-    Mat,
     Negative,
     Positive,
-    Scalar,
+    Real,
     State,
     Vec,
     claim,
     exp,
     layer,
-    log,
     outer,
     scale,
-    sigmoid,
-    softplus,
 )
 
 SOURCE = "Sieber et al. 2024"
@@ -50,6 +45,29 @@ def _one_decay(
     """SSD without its skip."""
     S = exp(Delta * A) * S + outer(Delta * k, v)
     return S, q @ S
+
+
+@layer
+def _either_sign(
+    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], Delta: Positive, A: Const[Real]
+):
+    """SSD without its skip, with a rate of any sign: negative, zero or positive."""
+    S = exp(Delta * A) * S + outer(Delta * k, v)
+    return S, q @ S
+
+
+@layer
+def _scaled(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], x: Positive, w: Positive):
+    """Linear attention on the queries x q and the keys w k, with numbers x and w of every token."""
+    S = S + outer(w * k, v)
+    return S, (x * q) @ S
+
+
+@layer
+def _key_factor(T: State, Delta: Positive, A: Const[Negative]):
+    """e^{-A T_i}, the factor of the key that linear attention needs in the place of S6."""
+    T = T + Delta
+    return T, exp(-A * T)
 
 
 @layer
@@ -122,76 +140,6 @@ def _decaying_retnet(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], 
     return S, q @ S
 
 
-# Gates.
-
-
-@layer
-def _qlstm_power(
-    h: State["d"], v: Vec["d"], z: Vec["d"], g: Gate["d"], o: Gate["d"], a: Const[Positive]
-):
-    """The forget gate of S6, σ(-z)^a, as a power."""
-    h = sigmoid(-z) ** a * h + g * v
-    return h, o * h
-
-
-@layer
-def _gate(
-    h: State["d"],
-    v: Vec["d"],
-    u: Vec["d"],
-    g: Gate["d"],
-    o: Gate["d"],
-    W: Const[Mat["d", "d"]],
-    b: Const[Vec["d"]],
-):
-    """The forget gate is σ(W u + b)."""
-    h = sigmoid(W @ u + b) * h + g * v
-    return h, o * h
-
-
-@layer
-def _reversed_gate(
-    h: State["d"],
-    v: Vec["d"],
-    u: Vec["d"],
-    g: Gate["d"],
-    o: Gate["d"],
-    W: Const[Mat["d", "d"]],
-    b: Const[Vec["d"]],
-):
-    """The forget gate is 1 / (1 + e^{W u + b})."""
-    h = h / (1 + exp(W @ u + b)) + g * v
-    return h, o * h
-
-
-def _logit(a):
-    """The argument z' of σ(z') = σ(-z)^a."""
-
-    def logit(z):
-        f = exp(-a * softplus(z))
-        return log(f) - log(1 - f)
-
-    return logit
-
-
-def _at_middle(a):
-    @layer
-    def twice(z: Scalar, t: Scalar):
-        """Twice the logit in the middle of z - t and z + t."""
-        return (2 * _logit(a)(z),)
-
-    return twice
-
-
-def _at_ends(a):
-    @layer
-    def both(z: Scalar, t: Scalar):
-        """The sum of the logits at z - t and z + t."""
-        return (_logit(a)(z - t) + _logit(a)(z + t),)
-
-    return both
-
-
 claims = [
     claim(
         "S6 is generalised linear attention on the same q and k exactly under five conditions",
@@ -220,6 +168,39 @@ claims = [
         expect="conditional",
         paper=21,
         source=f"{SOURCE}, section 4.2",
+    ),
+    claim(
+        "SSD with a rate of either sign is generalised linear attention under one recurrence",
+        "conditions",
+        a=_either_sign,
+        b="normalised_attention",
+        are=[["Delta = 1/eta", "eta before = eta * exp(A / eta)"]],
+        expect="conditional",
+        paper=21,
+    ),
+    claim(
+        "No SSD is linear attention on the same queries and keys",
+        "conditions",
+        a="ssd",
+        b="linear_attention",
+        are=[],
+        expect="refuted",
+        paper=21,
+    ),
+    claim(
+        "S6 with a decay for each feature is one normalised head on the same q and k only with one",
+        "conditions",
+        a=_s6_two_decays,
+        b="normalised_attention",
+        are=[
+            [
+                "A is the same number in every entry",
+                "Delta = 1/eta",
+                "eta before = eta * exp(A / eta)",
+            ]
+        ],
+        expect="conditional",
+        paper=22,
     ),
     claim(
         "S6 with a decay for each feature is one normalised head whose q and k are the token's",
@@ -257,6 +238,31 @@ claims = [
         paper=23,
     ),
     claim(
+        "S6 is linear attention on scaled queries and keys exactly with one decay and one step",
+        "conditions",
+        a="s6",
+        b=_scaled,
+        are=[
+            [
+                "Delta is the same number in every entry",
+                "A is the same number in every entry",
+                "D = 0",
+                "w = Delta/x",
+                "x before = x * exp(-A * Delta)",
+            ]
+        ],
+        expect="conditional",
+        paper=23,
+    ),
+    claim(
+        "The factors of the keys are bounded exactly where the steps have a bounded sum",
+        "bounded where",
+        layer=_key_factor,
+        sum_of="-A * Delta",
+        expect="conditional",
+        paper=23,
+    ),
+    claim(
         "The keys of that linear attention grow at every token: they are not bounded",
         "within",
         layer=_growth,
@@ -291,49 +297,6 @@ claims = [
         are=[["Delta = 1/eta", "eta before = eta"]],
         expect="conditional",
         paper=25,
-    ),
-    claim(
-        "The decay of S6 is a power of the reversed sigmoid: e^{-a softplus(z)} = σ(-z)^a",
-        "equal",
-        a=_qlstm_power,
-        b="qlstm_s6",
-        expect="proved",
-        paper=26,
-        source=f"{SOURCE}, eq. (23)",
-    ),
-    claim(
-        "Every reversed sigmoid gate affine in the input is a sigmoid gate affine in the input",
-        "equal",
-        a=_gate,
-        b=_reversed_gate,
-        given=["_gate.W = -W", "_gate.b = -b"],
-        expect="proved",
-        paper=26,
-        source=f"{SOURCE}, section 4.3",
-    ),
-    claim(
-        "At a = 1 the gate σ(-z)^a is a sigmoid of an affine function of z",
-        "equal",
-        a=_at_middle(1),
-        b=_at_ends(1),
-        expect="proved",
-        paper=26,
-    ),
-    claim(
-        "At a = 2 the gate σ(-z)^a is a sigmoid of an affine function of z",
-        "equal",
-        a=_at_middle(2),
-        b=_at_ends(2),
-        expect="refuted",
-        paper=26,
-    ),
-    claim(
-        "As a free gate of the token the forget gate of S6 is that of qLSTM",
-        "contains",
-        a="qlstm",
-        b="qlstm_s6",
-        expect="proved",
-        paper=26,
     ),
     claim(
         "SSD is S6 with one decay and one step for all channels",

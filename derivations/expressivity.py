@@ -13,7 +13,6 @@ from dsf_sym import (
     claim,
     elu,
     exp,
-    heads,
     layer,
     outer,
 )
@@ -77,32 +76,6 @@ def _padding_shows(c: Positive, x: Positive, gap: Positive):
     return (second / (x + second) - (second + c) / (x + second + 2 * c),)
 
 
-@layer
-def _uniform(S: State["d"], v: Vec["d"], eta: Positive):
-    """A mean of the past: η_i = i + 1 for uniform attention."""
-    S = S + v
-    return S, S / eta
-
-
-@layer
-def _head(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], eta: Positive):
-    """One head of normalised attention."""
-    S = S + outer(k, v)
-    return S, q @ S / eta
-
-
-_heads = heads(_head, "h", name="heads of normalised attention")
-
-
-@layer
-def _head_in_the_transition(
-    S: State["n", "d"], last: State, q: Vec["n"], k: Vec["n"], v: Vec["d"], eta: Positive
-):
-    """One head with η_{i-1} / η_i inside its transition."""
-    S = (last / eta) * S + outer(k, v) / eta
-    return S, eta, q @ S
-
-
 # Output equality with coefficients that read the history.
 
 
@@ -117,6 +90,19 @@ def _without_memory(h: State["d"], v: Unit["d"], y: Vec["d"]):
     """Λ_i = 0, B_i = y_i v_iᵀ / |v_i|², C_i = I."""
     h = outer(y, v) @ v
     return h, h
+
+
+@layer
+def _one_number(h: State, v: Unit["d"], y: Vec["d"]):
+    """Λ_i = 0, B_i = v_iᵀ / |v_i|², C_i = y_i."""
+    h = v @ v
+    return h, h * y
+
+
+@layer
+def _skip_alone(v: Unit["d"], y: Vec["d"]):
+    """No state: D_i = y_i v_iᵀ / |v_i|²."""
+    return (outer(y, v) @ v,)
 
 
 # Lemma 2.
@@ -230,21 +216,42 @@ claims = [
         paper=46,
     ),
     claim(
-        "Softmax attention has coefficients of the current token and 3 states",
-        "affine state",
-        layer=_softmax,
-        states=3,
-        sizes={"n": 1, "d": 1},
-        expect="refuted",
-        paper=46,
-    ),
-    claim(
         "With coefficients that read the history, d states have the outputs of any causal map",
         "equal",
         a=_without_memory,
         b=_any_output,
         expect="proved",
         paper=15,
+    ),
+    claim(
+        "With coefficients that read the history, one state has the outputs of any causal map",
+        "equal",
+        a=_one_number,
+        b=_any_output,
+        expect="proved",
+        paper=15,
+    ),
+    claim(
+        "With coefficients that read the history and a skip no state is needed for any causal map",
+        "equal",
+        a=_skip_alone,
+        b=_any_output,
+        expect="proved",
+        paper=15,
+    ),
+    *(
+        claim(
+            f"With a skip that reads the history {title} needs no state for its outputs",
+            "no state with history",
+            layer=name,
+            expect=expect,
+            paper=15,
+        )
+        for name, title, expect in (
+            ("s6", "S6", "proved"),
+            ("linear_attention_normalised", "normalised linear attention", "proved"),
+            ("softmax_attention", "softmax attention", "conditional"),
+        )
     ),
     claim(
         "A system with more states has the outputs of a system with fewer (lemma 2)",
@@ -297,76 +304,6 @@ claims = [
         b=_two_features,
         expect="undecided",
         paper=18,
-    ),
-    claim(
-        "Two heads need n d / 2 states: 8 for 4 features and width 4 in all",
-        "smallest state",
-        layer=_heads,
-        states=8,
-        sizes={"h": 2, "n": 2, "d": 2},
-        expect="proved",
-        paper=11,
-    ),
-    claim(
-        "Two heads need n d states: 16 for 4 features and width 4 in all",
-        "smallest state",
-        layer=_heads,
-        states=16,
-        sizes={"h": 2, "n": 2, "d": 2},
-        source=f"{SOURCE}, appendix G",
-        slip=True,
-        expect="refuted",
-        paper=11,
-    ),
-    claim(
-        "A head has one eigenvalue: its transition is a multiple of the identity",
-        "transitions",
-        layer=_head_in_the_transition,
-        what="scalar",
-        of="S",
-        expect="proved",
-        paper=11,
-    ),
-    claim(
-        "At length 4 softmax attention needs ⌊4/2⌋ d states with a free skip",
-        "state at length",
-        layer=_softmax,
-        length=4,
-        at_least=4,
-        sizes={"n": 1, "d": 2},
-        expect="proved",
-        paper=14,
-    ),
-    claim(
-        "At length 5 softmax attention needs ⌈5/2⌉ d states without a skip",
-        "state at length",
-        layer=_softmax,
-        length=5,
-        at_least=6,
-        skip=False,
-        sizes={"n": 1, "d": 2},
-        expect="proved",
-        paper=14,
-    ),
-    claim(
-        "At length 4 softmax attention needs (4 - 1) d states with causal coefficients",
-        "state at length",
-        layer=_softmax,
-        length=4,
-        at_least=6,
-        causal=True,
-        sizes={"n": 1, "d": 2},
-        expect="proved",
-        paper=14,
-    ),
-    claim(
-        "The ordinary rank of a causal attention matrix bounds its state from below",
-        "rank is state",
-        layer=_uniform,
-        length=4,
-        sizes={"d": 1},
-        expect="refuted",
-        paper=44,
     ),
     claim(
         "The larger system of lemma 2 has a diagonal transition",

@@ -1,7 +1,10 @@
 """How many features a kernel needs, and which kernels are positive definite: claims."""
 
 from dsf_sym import (
+    Const,
     Mat,
+    Positive,
+    State,
     Unit,
     Vec,
     claim,
@@ -28,6 +31,11 @@ def _squared_on_the_sphere(q: Unit["m"], k: Unit["m"]):
 def _taylor(q: Vec["m"], k: Vec["m"]):
     s = q @ k
     return 1 + s + s**2 / 2
+
+
+def _taylor_three(q: Vec["m"], k: Vec["m"]):
+    s = q @ k
+    return 1 + s + s**2 / 2 + s**3 / 6
 
 
 def _elu(q: Vec["m"], k: Vec["m"]):
@@ -65,6 +73,28 @@ def _variance(q: Vec["n"], k: Vec["n"], m: Vec["M"]):
 def _softmax_kernel(q: Vec["n"], k: Vec["n"]):
     """e^{q·k}."""
     return (exp(q @ k),)
+
+
+# C(m + P, P) = Σ_{p≤P} C(m + p - 1, p), with the degree as the length: one step adds one degree.
+
+
+@layer(start={"term": "first", "total": "first"})
+def _monomials_of_degrees(
+    term: State, total: State, P: State, m: Const[Positive], first: Const[Positive]
+):
+    """The monomials of degree p, C(m + p - 1, p) of them, added up to degree P."""
+    P = P + 1
+    term = term * (m + P - 1) / P
+    total = total + term
+    return term, total, P, total
+
+
+@layer(start={"total": "first"})
+def _binomial(total: State, P: State, m: Const[Positive], first: Const[Positive]):
+    """C(m + P, P) = C(m + P - 1, P - 1) (m + P) / P."""
+    P = P + 1
+    total = total * (m + P) / P
+    return total, P, total
 
 
 claims = [
@@ -119,6 +149,47 @@ claims = [
         kernel=_taylor,
         are=6,
         sizes={"m": 2},
+        expect="proved",
+        paper=19,
+    ),
+    claim(
+        "The kernel (1 + q·k)² needs C(m + 2, 2) features at every m",
+        "feature formula",
+        kernel=_squared,
+        value="(m + 2) * (m + 1) / 2",
+        expect="proved",
+        paper=19,
+    ),
+    claim(
+        "The Taylor kernel of degree 3 needs C(m + 3, 3) features at every m",
+        "feature formula",
+        kernel=_taylor_three,
+        value="(m + 3) * (m + 2) * (m + 1) / 6",
+        expect="proved",
+        paper=19,
+    ),
+    claim(
+        "On the sphere (1 + q·k)² needs one feature less at every m, C(m + 2, 2) - 1",
+        "feature formula",
+        kernel=_squared_on_the_sphere,
+        value="(m + 2) * (m + 1) / 2 - 1",
+        expect="proved",
+        paper=19,
+    ),
+    claim(
+        "The kernel (1 + q·k)² needs the 1 + m + m² features of all products at every m",
+        "feature formula",
+        kernel=_squared,
+        value="1 + m + m * m",
+        expect="refuted",
+        paper=19,
+    ),
+    claim(
+        "The monomials of all degrees up to P are C(m + P, P), for every m and P",
+        "equal",
+        a=_monomials_of_degrees,
+        b=_binomial,
+        maps=["term = total * m / (m + P)", "total = total", "P = P"],
         expect="proved",
         paper=19,
     ),

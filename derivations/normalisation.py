@@ -149,41 +149,6 @@ def _one(f: Gate["d"]):
 # λ-skip connections. root is √a for a in (0, 1), size is S C_M.
 
 
-@layer
-def _margin(skip: Positive, root: Gate, size: Positive):
-    """λ² - a (S C_M + |λ|)²."""
-    return (skip**2 - root**2 * (size + skip) ** 2,)
-
-
-@layer
-def _margin_factored(skip: Positive, root: Gate, size: Positive):
-    """((1 - √a) λ - √a S C_M) ((1 + √a) λ + √a S C_M)."""
-    return (((1 - root) * skip - root * size) * ((1 + root) * skip + root * size),)
-
-
-@layer
-def _second_factor(skip: Positive, root: Gate, size: Positive):
-    """(1 + √a) λ + √a S C_M."""
-    return ((1 + root) * skip + root * size,)
-
-
-def _threshold(form):
-    @layer
-    def threshold(r: Positive, size: Positive):
-        """√a / (1 - √a) S C_M, and (a + √a) / (1 - a) S C_M, at √a = 1 / (1 + r)."""
-        root = 1 / (1 + r)
-        return (form(root) * size,)
-
-    return threshold
-
-
-@layer(start={"x": "first"})
-def _lower_bound(x: State, first: Const[Positive], a: Const[Gate]):
-    """a^K times the first value: what the bound leaves after K layers."""
-    x = a * x
-    return x, x
-
-
 claims = [
     claim(
         "The normaliser of linear attention with elu + 1 is positive at every token",
@@ -235,30 +200,6 @@ claims = [
         b=_one,
         expect="proved",
         paper=37,
-    ),
-    claim(
-        "The margin of a skip, λ² - a (S C_M + λ)², has the factor (1 - √a) λ - √a S C_M",
-        "equal",
-        a=_margin,
-        b=_margin_factored,
-        expect="proved",
-        paper=38,
-    ),
-    claim(
-        "The other factor is positive: the margin is where λ is above √a / (1 - √a) S C_M",
-        "within",
-        layer=_second_factor,
-        inside="(0, inf)",
-        expect="proved",
-        paper=38,
-    ),
-    claim(
-        "Both forms of the threshold of a skip are one: √a / (1 - √a) = (a + √a) / (1 - a)",
-        "equal",
-        a=_threshold(lambda x: x / (1 - x)),
-        b=_threshold(lambda x: (x**2 + x) / (1 - x**2)),
-        expect="proved",
-        paper=38,
     ),
     claim(
         "The transitions of S6 lie in (0, 1)",
@@ -327,41 +268,6 @@ claims = [
         paper=35,
     ),
     claim(
-        "Softmax attention with bounded queries and keys forgets like (j + 1) / (i + 1)",
-        "memory",
-        layer="softmax_attention",
-        law="algebraic",
-        where={"q": "[-1, 1]", "k": "[-1, 1]"},
-        expect="proved",
-        paper=35,
-    ),
-    claim(
-        "S6 with steps and rates bounded from below forgets exponentially",
-        "memory",
-        layer="s6",
-        law="exponential",
-        where={"Delta": "[1/10, inf)", "A": "(-inf, -1]"},
-        expect="proved",
-        paper=35,
-    ),
-    claim(
-        "Normalised attention forgets nothing",
-        "memory",
-        layer="normalised_attention",
-        law="none",
-        expect="proved",
-        paper=35,
-    ),
-    claim(
-        "Linear attention with elu + 1 on bounded queries and keys forgets exponentially",
-        "memory",
-        layer="linear_attention_normalised",
-        law="exponential",
-        where={"q": "[-1, 1]", "k": "[-1, 1]"},
-        expect="refuted",
-        paper=36,
-    ),
-    claim(
         "RG-LRU without an input gate keeps unit variance for white input and independent gates",
         "stationary",
         layer="rg_lru",
@@ -384,23 +290,6 @@ claims = [
         layer="rg_lru",
         expect="refuted",
         paper=37,
-    ),
-    claim(
-        "The lower bound of a skip with a < 1 vanishes with depth, exponentially",
-        "memory",
-        layer=_lower_bound,
-        law="exponential",
-        where={"a": "(0, 99/100]"},
-        expect="proved",
-        paper=39,
-    ),
-    claim(
-        "Normalisation changes what attention remembers",
-        "memory",
-        layer="normalised_attention",
-        law="exponential",
-        expect="refuted",
-        paper=24,
     ),
     claim(
         "The output of linear attention does not depend on the order of the past",

@@ -63,12 +63,13 @@ if TYPE_CHECKING:
     from .derivation.structure import structure
     from .discretisation.continuous import continuous
     from .language.loading import catalogue, find
-    from .objectives import GradientDescent, Implicit, Momentum, online
+    from .objectives import GradientDescent, Implicit, LeastSquares, Momentum, online
     from .theory.conditions import conditions
 
 _VERBS = {
     "GradientDescent": "objectives",
     "Implicit": "objectives",
+    "LeastSquares": "objectives",
     "Momentum": "objectives",
     "attention": "derivation.attention",
     "catalogue": "language.loading",
@@ -105,6 +106,7 @@ __all__ = [
     "Gate",
     "GradientDescent",
     "Implicit",
+    "LeastSquares",
     "KernelLayer",
     "Layer",
     "Mat",

@@ -32,11 +32,20 @@ PROCEDURES = {
     "gaussian mean": "theory.random_features:gaussian_mean",
     "conditions": "theory.procedures:under_conditions",
     "contains": "theory.procedures:contained",
+    "finite state": "theory.tables:has_finite_state",
+    "no state with history": "theory.history:needs_no_state_with_history",
+    "smallest continuous state": "theory.tables:has_smallest_continuous_state",
+    "smallest state formula": "theory.size_formulas:smallest_state_formula",
+    "feature formula": "theory.size_formulas:feature_formula",
+    "state at every length": "theory.every_length:state_at_every_length",
+    "sign at every degree": "theory.families:sign_at_every_degree",
+    "zeros of powers": "theory.families:zeros_of_powers",
     "smallest state": "theory.tables:has_smallest_state",
     "eigenvalues": "theory.spectrum:eigenvalues",
     "transitions": "theory.spectrum:transitions",
     "memory": "theory.memory:memory",
     "order": "theory.memory:order",
+    "bounded where": "theory.growth:bounded_where",
     "stationary": "theory.memory:stationary",
     "coefficient sum": "theory.memory:coefficient_sum",
     "radius": "theory.spectrum:radius",
@@ -117,8 +126,8 @@ def claim(
         )
     if slip and (expect != "refuted" or not source):
         raise LanguageError(
-            f"claim({sentence!r}): a slip is a statement that its source makes and that is refuted: "
-            'say source=... and expect="refuted", or leave slip out'
+            f"claim({sentence!r}): a slip is a statement that its source makes and that is "
+            'refuted: say source=... and expect="refuted", or leave slip out'
         )
     entries = (paper,) if isinstance(paper, int) else tuple(paper)
     return Claim(sentence, procedure, arguments, expect, entries, source, slip)

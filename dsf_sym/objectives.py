@@ -17,6 +17,7 @@ from .index.atoms import Form, atom_form, input_atom
 from .index.forms import expression
 from .index.terms import FormAlgebra
 from .language.evaluate import evaluate
+from .language.functions import outer
 from .language.gradient import gradient, pull
 from .language.layer import Layer, layer
 from .language.spec import rebuild
@@ -128,6 +129,39 @@ class Implicit:
         rate = rates[self.rate]
         (change,) = rebuild([up], {probe.name: divide(rate * residual, 1 + rate * size)})
         return [model - change]
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """`S_i = argmin ½ Σ_j λ^{i-j} ‖k_j X - v_j‖² + ½ λ^{i+1} tr(Xᵀ P₀⁻¹ X)`: all tokens so far.
+
+    For the loss `½‖k S - v‖²`, in closed form by a second state P, the inverse of the matrix of the
+    normal equations, which starts from P₀: with g = P k / (λ + k·P k) the new states are
+    `S - g (k S - v)` and `(P - g kᵀ P) / λ` (Sherman and Morrison). key: the name of k. forget: λ.
+    """
+
+    key: str = "k"
+    forget: Rate = 1
+
+    def step(self, loss: Tensor, states: Mapping[str, Input], rates: Rates) -> list[Tensor]:
+        """One step; LanguageError for other states or another loss."""
+        if len(states) != 2:
+            raise LanguageError(
+                f"{rates.owner}: least squares takes the model and the inverse P as two states, "
+                f"not {', '.join(states)}"
+            )
+        (model, inverse), key = states.values(), rates[self.key]
+        residual = _residual(loss, rates.owner)
+        (offset,) = rebuild([residual], {model.name: broadcast(Number(Fraction(0)), model.dims)})
+        if _form(residual - offset) != _form(key @ model):
+            raise LanguageError(
+                f"{rates.owner}: least squares in closed form is for r = {self.key} @ {model.name} "
+                f"- v, not {text(residual)}"
+            )
+        forget = rates[self.forget]
+        gain = divide(inverse @ key, forget + key @ (inverse @ key))
+        kept = divide(inverse - outer(gain, key @ inverse), forget)
+        return [model - outer(gain, residual), kept]
 
 
 def _scale(both: Tensor, probe: Input) -> Tensor | None:

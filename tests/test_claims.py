@@ -93,6 +93,9 @@ def test_bad_claims_are_named():
         claim("x", "guess", expect="proved")
     with pytest.raises(LanguageError, match="none of proved"):
         claim("x", "equal", expect="true")
+    for wrong in ({"expect": "proved", "source": "eq. (1)"}, {"expect": "refuted"}):
+        with pytest.raises(LanguageError, match="a slip is a statement that its source makes"):
+            claim("x", "equal", slip=True, **wrong)
     with pytest.raises(UnknownName, match="no claim 'x'"):
         settle("x")
 
@@ -122,7 +125,12 @@ def _minus(q: Vec["m"], k: Vec["m"]):
 
 
 CHANGES = {
-    "the-taylor-polynomial-of-degree-2-is-positive": {"inside": "(1, inf)"},
+    "for-odd-p-it-is-below-e-s-1-s-p-1-p-1-at-s-0-negative-far-out": {"degrees": "even"},
+    "at-every-length-l-softmax-attention-needs-l-1-d-states-with-causal-coefficients": {"add": 0},
+    "of-all-a-0-those-odds-are-a-geometric-progression-at-a-1-alone": {"are": ["1", "2"]},
+    "on-the-sphere-1-q-k-needs-one-feature-less-at-every-m-c-m-2-2-1": {"value": "m * m"},
+    "the-smallest-state-of-gla-has-n-d-entries-at-every-size": {"value": "n * d - 1"},
+    "on-such-values-n-states-a-channel-are-needed-and-enough": {"states": 3},
     "the-transitions-of-s6-lie-in-0-1": {"within": "(0, 1/2)"},
     "s6-with-steps-and-rates-bounded-from-below-forgets-exponentially": {"where": {}},
     "two-heads-need-n-d-2-states-8-for-4-features-and-width-4-in-all": {"states": 7},

@@ -3,12 +3,16 @@
 import random
 from fractions import Fraction
 
+import numpy
 import pytest
 
 from dsf_sym import (
+    Const,
     Gate,
     GradientDescent,
     Implicit,
+    LeastSquares,
+    Mat,
     Momentum,
     Positive,
     State,
@@ -32,6 +36,7 @@ from dsf_sym.errors import LanguageError, ShapeError, UnknownName
 from dsf_sym.language.functions import concat, einsum, log, sigmoid, softplus, sqrt
 from dsf_sym.language.gradient import gradient
 from dsf_sym.language.tensor import Input
+from numeric.oracle import definition
 
 
 def settled(a, b):
@@ -114,6 +119,32 @@ def test_longhorn_and_its_diagonal_differ_and_agree_on_one_feature():
     assert settled(longhorn, diagonal).status == "refuted"
     verdict = compare(longhorn, diagonal, sizes={"n": 1, "d": 2})
     assert verdict.status == "proved"
+
+
+def test_least_squares_in_closed_form_is_the_minimiser():
+    forget = Fraction(9, 10)
+
+    @online(LeastSquares(forget=forget), start={"P": "prior"})
+    def least_squares(
+        S: State["n", "d"],
+        P: State["n", "n"],
+        q: Vec["n"],
+        k: Vec["n"],
+        v: Vec["d"],
+        prior: Const[Mat["n", "n"]],
+    ):
+        r = k @ S - v
+        return (r @ r) / 2, q @ S
+
+    rng = numpy.random.default_rng(0)
+    n, d, length = 3, 2, 7
+    tokens = {x: rng.normal(size=(1, 1, length, w)) for x, w in (("q", n), ("k", n), ("v", d))}
+    y, _ = definition(least_squares, {**tokens, "prior": 2 * numpy.eye(n)[None]})
+    q, k, v = (tokens[x][0, 0] for x in "qkv")
+    weights = float(forget) ** numpy.arange(length)[::-1]
+    normal = (k * weights[:, None]).T @ k + float(forget) ** length * numpy.eye(n) / 2
+    best = numpy.linalg.solve(normal, (k * weights[:, None]).T @ v)
+    assert numpy.allclose(y[0, 0, -1], q[-1] @ best)
 
 
 def test_momentum_is_a_second_state():
@@ -245,6 +276,11 @@ def linear(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
     return k @ S @ v, q @ S
 
 
+def two_squares(S: State["n", "d"], P: State["n", "n"], k: Vec["n"], v: Vec["d"]):
+    r = 2 * (k @ S) - v
+    return (r @ r) / 2, k @ S
+
+
 @pytest.mark.parametrize(
     ("optimiser", "loss", "error", "culprit"),
     [
@@ -254,6 +290,8 @@ def linear(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
         (GradientDescent(), no_readout, LanguageError, "return the loss and the readout"),
         (Momentum(), squares, LanguageError, "the model and its velocity"),
         (Implicit(), linear, LanguageError, "needs a loss"),
+        (LeastSquares(), squares, LanguageError, "the inverse P as two states"),
+        (LeastSquares(), two_squares, LanguageError, "closed form is for"),
         (Implicit(), twice, LanguageError, "does more here than scale"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from dsf_sym import Const, Gate, State, Vec, find, layer
-from dsf_sym.certificates.checkers import recheck
+from dsf_sym.certificates.checkers import recheck, rotations
 from dsf_sym.errors import DomainError, LanguageError, Rejected
 from dsf_sym.theory.memory import coefficient_sum, lyapunov, memory, order, short, stationary
 
@@ -44,6 +44,31 @@ def test_the_law_of_the_transition_product(which, law, options, status):
     assert found.status == status
     if found.certificate is not None:
         assert recheck(found.certificate) == found.proof
+
+
+@layer
+def turning(h: State["d"], g: State["d"], v: Vec["d"], a: Const[Gate["d"]], b: Const[Gate["d"]]):
+    h, g = a * h / 2 - b * g / 2 + v, b * h / 2 + a * g / 2
+    return h, g, h
+
+
+@layer
+def swapping(h: State["d"], g: State["d"], v: Vec["d"], a: Const[Gate["d"]], b: Const[Gate["d"]]):
+    h, g = a * h / 2 + b * g / 2 + v, b * h / 2 + a * g / 2
+    return h, g, h
+
+
+def test_pairs_that_turn_shrink_by_the_size_of_a_complex_number():
+    found = memory(turning, "exponential")
+    assert found.status == "proved" and recheck(found.certificate) == found.proof
+    assert rotations.norm(turning) == pytest.approx(0.5**0.5)
+    assert memory("lru", "exponential", where={"nu": "[-2, inf)"}).status == "proved"
+    with pytest.raises(Rejected, match="norm of"):
+        recheck(found.certificate | {"at most": "7/10"})
+    with pytest.raises(Rejected, match="no complex number"):
+        rotations.norm(swapping)
+    with pytest.raises(Rejected, match="not diagonal"):
+        rotations.norm(find("deltanet"))
 
 
 def test_the_algebraic_bounds_hold_on_random_sequences():

@@ -21,7 +21,9 @@ from .common import (
 from .terminal import Progress, painter, width
 
 if TYPE_CHECKING:
-    from ..theory.conditions import Branch, Conditions
+    from collections.abc import Mapping
+
+    from ..theory.branches import Branch, Conditions
 
 EXIT = {"proved": 0, "refuted": 1, "undecided": 3, "conditional": 4}
 HEADS = {
@@ -46,6 +48,12 @@ HEADS = {
     metavar="k,beta",
     help="Signals that conditions may tie; by default weights, gates and steps.",
 )
+@click.option(
+    "--length",
+    type=click.IntRange(1),
+    metavar="L",
+    help="Ask about L tokens, all of them given but the carried input.",
+)
 @sizes_option
 @certificate_option
 @json_option
@@ -54,6 +62,7 @@ def command(
     b: str,
     given: tuple[str, ...],
     on: str,
+    length: int | None,
     sizes_text: str,
     certificate: Path | None,
     as_json: bool,
@@ -62,7 +71,8 @@ def command(
 
     Relations between weights and tokens are solved for from the Markov parameters, lag by lag, and
     equality under them is then proved for all lengths. "If and only if" is said where each relation
-    is shown to be forced, for all values of the signals that no condition ties.
+    is shown to be forced, for all values of the signals that no condition ties. With --length, the
+    ways to agree on so many tokens, in relations between the tokens.
 
     Exit code: 0 equal as they are, 1 under no condition, 2 bad input, 3 undecided, 4 conditional.
     """
@@ -74,7 +84,7 @@ def command(
 
     names = [x.strip() for x in on.split(",") if x.strip()]
     with Progress(f"solving for conditions of {left.name} and {right.name}"):
-        found = conditions(left, right, given=given, on=names, sizes=sizes)
+        found = conditions(left, right, given=given, on=names, length=length, sizes=sizes)
     written = _write(found, certificate)
     if as_json:
         emit_json("conditions", _data(found, given, written))
@@ -85,14 +95,12 @@ def command(
 
 
 def _write(found: Conditions, path: Path | None) -> str | None:
-    """Write the certificate that there is no way, or of the first one that has one."""
+    """Write the certificate that there is no way, or those of all ways in one."""
     from ..certificates.certificate import write
 
-    made = [found.never, *(x.verdict.certificate for x in found.branches)]
-    proofs = [x for x in made if x is not None]
-    if path is None or not proofs:
+    if path is None or found.certificate is None:
         return None
-    write(proofs[0], path)
+    write(found.certificate, path)
     return str(path)
 
 
@@ -102,11 +110,15 @@ def _data(found: Conditions, given: tuple[str, ...], written: str | None) -> dic
         "a": found.a,
         "b": found.b,
         "given": list(given),
+        "ties": list(found.bridges),
         "on": list(found.bound),
+        "length": found.length,
         "branches": [
             {
                 "sense": x.sense,
                 "conditions": list(x.relations),
+                "solved": list(x.solved),
+                "bounded": [y for verdict in x.growths for y in verdict.conditions],
                 "sizes": x.verdict.sizes,
                 "proof": x.verdict.proof,
                 "remains": x.verdict.remains,
@@ -119,37 +131,57 @@ def _data(found: Conditions, given: tuple[str, ...], written: str | None) -> dic
 
 
 def _text(found: Conditions, given: tuple[str, ...], written: str | None) -> str:
-    from ..rendering.report import fields, wrap
+    from ..rendering.report import fields, plural, wrap
 
-    status = found.status
+    status, on = found.status, plural(found.length or 0, "token")
     title = HEADS[status].format(a=found.a, b=found.b, on=", ".join(found.bound))
+    title += f", on {on}" if found.length else ""
     lines = wrap(title, width(), first=f"{status}: ")
     lines[0] = lines[0].replace(status, painter()(status, status), 1)
-    rows = [("given", "; ".join(given)), ("on", ", ".join(found.bound))]
+    rows = [("given", "; ".join(given)), ("ties", "\n".join(found.bridges))]
+    rows.append(("on", ", ".join(found.bound)))
     if found.never is not None:
-        lag, sizes = found.never["never"]["lag"], found.never["sizes"]
-        rows.append(("sizes", ", ".join(f"{k}={v}" for k, v in sizes.items())))
-        rows.append(("proof", f"a coefficient at lag {lag} that has no zero: outputs differ"))
+        sizes = found.never.get("sizes", {})
+        rows.append(("sizes", ", ".join(f"{k}={v}" for k, v in sizes.items()) or "all"))
+        rows.append(("proof", _contradiction(found.never)))
     lines += ["", *fields([row for row in rows if row[1]], width())]
-    for x in found.branches:
-        lines += ["", *_branch(x)]
+    for i, x in enumerate(found.branches):
+        lines += ["", *_branch(x, first=i == 0)]
     more = [("certificate", written or ""), ("recheck it", f"dsf recheck {written}")]
     if written:
         lines += ["", *fields(more, width())]
     return "\n".join(lines)
 
 
+def _contradiction(never: Mapping[str, Any]) -> str:
+    """Why the equations have no solution, from their certificate."""
+    if "never" not in never:
+        return "in every case a coefficient of the input has no zero: the outputs differ"
+    lag = never["never"]["lag"]
+    if "signal" in never["never"]:
+        from ..language.spec import deserialise
+        from ..language.tensor import text
+
+        value = text(deserialise(never["never"]["value"])["value"])
+        index = "".join(f"[{i}]" for i in never["never"]["index"])
+        said = f"{never['never']['signal']}{index} = {value}"
+        return f"a coefficient at lag {lag} vanishes only at {said}, outside the domain"
+    return f"a coefficient at lag {lag} that has no zero: outputs differ"
+
+
 WORDS = {"iff": "if and only if", "if": "if", "": "perhaps if"}
 
 
-def _branch(x: Branch) -> list[str]:
+def _branch(x: Branch, *, first: bool) -> list[str]:
     from ..rendering.report import fields, wrap
 
-    out = [WORDS[x.sense] if x.relations else "always"]
+    head = WORDS[x.sense] if first or x.sense != "iff" else "or"
+    out = [head if x.relations else "always" if x.sense else "open"]
     for relation in x.relations:
         out += wrap(relation, width(), first="  ", rest="    ")
     rows = [
-        ("that is", "; ".join(x.solved)),
+        ("that is", "\n".join(x.solved)),
+        ("bounded", "\n".join(y for verdict in x.growths for y in verdict.conditions)),
         ("if", x.verdict.scope if x.sense and x.relations else ""),
         ("only if", x.forced_at if x.sense == "iff" else ""),
         ("proof", x.verdict.proof if x.sense else ""),

@@ -53,11 +53,15 @@ def command(
     found = find_layer(layer)
     from ..certificates.certificate import write
     from ..deciding.minimal import minimal
+    from ..theory.size_formulas import own_entries, smallest_state_formula
 
     result: Minimal | None = None
+    formula: str | None = None
     with Progress(f"reducing {found.name}"):
         try:
             result = within(timeout, lambda: minimal(found, sizes))
+            everywhere = within(timeout, lambda: smallest_state_formula(found))
+            formula = own_entries(found) if everywhere.status == "proved" else None
         except OutOfTime:
             pass
     written = None
@@ -65,21 +69,29 @@ def command(
         write(result.certificate, certificate)
         written = str(certificate)
     if as_json:
-        emit_json("minimal", _data(found.name, result, written))
+        emit_json("minimal", _data(found.name, result, formula, written))
     else:
-        click.echo(_text(found.name, result, timeout, written))
+        click.echo(_text(found.name, result, formula, timeout, written))
     if result is None or result.status != "proved":
         raise Ended(UNDECIDED)
 
 
-def _data(layer: str, result: Minimal | None, written: str | None) -> dict[str, Any]:
+def _data(
+    layer: str, result: Minimal | None, formula: str | None, written: str | None
+) -> dict[str, Any]:
     keys = ("sizes", "state", "found", "lower", "upper")
     values = {key: None if result is None else getattr(result, key) for key in keys}
     status = "undecided" if result is None else result.status
-    return {"verdict": status, "layer": layer, **values, "certificate": written}
+    return {"verdict": status, "layer": layer, **values, "formula": formula, "certificate": written}
 
 
-def _text(layer: str, result: Minimal | None, timeout: float | None, written: str | None) -> str:
+def _text(
+    layer: str,
+    result: Minimal | None,
+    formula: str | None,
+    timeout: float | None,
+    written: str | None,
+) -> str:
     from ..rendering.report import fields, wrap
 
     if result is None:
@@ -99,6 +111,7 @@ def _text(layer: str, result: Minimal | None, timeout: float | None, written: st
         rows = [
             ("sizes", ", ".join(f"{k}={v}" for k, v in result.sizes.items())),
             ("state", own),
+            ("formula", f"{formula} entries, for all sizes" if formula else ""),
             ("among", CLASS),
             ("certificate", written or ""),
             ("recheck it", f"dsf recheck {written}" if written else ""),

@@ -12,7 +12,7 @@ from ..errors import CertificateError, DsfError, Rejected
 from ..language.layer import Layer
 from ..language.tensor import Input, walk
 from ..language.ties import parse_tie
-from .pairing import Pair, pair, read_tie
+from .pairing import Pair, pair, read_tie, restricted
 
 EQUALITY = (
     "intertwiner",
@@ -22,6 +22,13 @@ EQUALITY = (
     "kernel",
 )
 """The kinds of certificate that prove two layers equal, under what the claim says."""
+
+OF_CONDITIONS = {
+    "necessary": ("only if", "never"),
+    "pairwise": ("iff",),
+    "conditions on tokens": ("iff",),
+}
+"""The senses of the kinds about conditions, of which a checker proves the one that is claimed."""
 
 SENSE = {"obstruction": "contains", "minimality": "minimal state", "kernel rank": "kernel rank"}
 
@@ -59,6 +66,9 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
     definitions, or when its claim leaves out a tie or a domain.
     """
     claim = _claim(data)
+    for other in data.get("also", ()):
+        if not missing(other, layers):
+            confirm(other, layers)
     own = [layers[name] for name in claim["layers"]]
     hashes = list(data.get("hashes", []))
     kind = data.get("kind")
@@ -73,9 +83,13 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
     elif len(own) == 2:
         try:
             both = pair(own[0], own[1], [str(tie) for tie in claim["given"]])
-        except DsfError as error:
+            if "relations" in claim:
+                both = restricted(both, **claim["relations"])
+        except (DsfError, TypeError, AttributeError) as error:
             raise Rejected(f"the ties of the claim do not fit its layers: {error}") from None
         question = both.question
+        if claim["sense"] in OF_CONDITIONS.get(str(kind), ()):
+            question = replace(question, sense=claim["sense"])
         # Where a claim has conditions, as a history is one, the smaller layer is restricted.
         positive = claim["sense"] == "contains" and kind in EQUALITY and not claim.get("where")
         if positive and _are_maps(both, own[0], own[1], claim):

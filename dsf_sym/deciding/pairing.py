@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..certificates.checkers.enclosure import interval
 from ..derivation.attention import separated
 from ..errors import DomainError, LanguageError, ShapeError, UnknownName
 from ..language.domains import Domain
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer, Signal, nearest
-from ..language.spec import rename_sizes
-from ..language.tensor import shape_text
+from ..language.spec import rebuild, rename_sizes
+from ..language.tensor import Input, broadcast, lift, shape_text, text, walk
 from ..language.ties import parse_tie
 from ..verdict import Question
 
@@ -55,6 +56,42 @@ def pair(a: Layer, b: Layer, given: Ties = ()) -> Pair:
     return Pair(left, right, Question(a.name, b.name, shown, (*renamed, *bridges), domains))
 
 
+def restricted(
+    both: Pair,
+    *,
+    shared: Mapping[str, Sequence[str]],
+    ties: Mapping[str, str],
+    inside: Mapping[str, str],
+    said: Sequence[str],
+) -> Pair:
+    """The layers where conditions hold, which the question then names.
+
+    shared: signals that are the same along every axis but these. ties: values of signals, over the
+    shared ones too. inside: intervals of signals. said: the conditions in words. Raises
+    UnknownName, ShapeError, DomainError.
+    """
+    layers = []
+    for layer in (both.a, both.b):
+        for s in layer.signals:
+            if s.kind != "state" and s.name in shared:
+                layer = layer.with_signal(replace(s, dims=tuple(shared[s.name])))
+        for s in layer.signals:
+            if s.kind != "state" and s.name in inside:
+                domain = s.domain.meet(Domain(interval(inside[s.name])))
+                layer = layer.with_signal(replace(s, domain=domain))
+        layers.append(layer)
+    known = {s.name: s for layer in layers for s in layer.signals if s.kind != "state"}
+    names = {name: s.tensor for name, s in known.items()}
+    values = {n: parse_tie(x, names, call=f"the condition {n} = {x}") for n, x in ties.items()}
+    a, b = (
+        layer.tie(own, known)
+        if (own := {n: x for n, x in values.items() if n in {s.name for s in layer.signals}})
+        else layer
+        for layer in layers
+    )
+    return Pair(a, b, replace(both.question, bridges=(*both.question.bridges, *said)))
+
+
 def read_tie(tie: str) -> tuple[str, str]:
     """The signal, with its layer where named, and the value of a tie."""
     found = _TIE.fullmatch(tie)
@@ -73,6 +110,25 @@ def _apply(
         {s.name: s for layer in order for s in layer.signals if s.kind != "state"}
         for order in ((a, b), (b, a))
     ]
+    plain = {key: value for key, value in ties if "." not in key}
+
+    def read(value: object, i: int, call: str, path: tuple[str, ...]) -> object:
+        """A value in which signals that other ties replace are replaced."""
+        if not isinstance(value, str):
+            return value
+        made = parse_tie(value, {n: s.tensor for n, s in known[i].items()}, call=call)
+        inner = {}
+        for node in walk(made):
+            if isinstance(node, Input) and node.name in plain:
+                if node.name in path:
+                    raise LanguageError(
+                        f"{call}: {node.name} is given by itself, which may hold nowhere; solve "
+                        "for it and give it one value"
+                    )
+                below = read(plain[node.name], i, call, (*path, node.name))
+                inner[node.name] = broadcast(lift(below), node.dims)
+        return rebuild([made], inner)[0]
+
     wanted: list[dict[str, object]] = [{}, {}]
     shown = []
     for key, value in ties:
@@ -92,11 +148,12 @@ def _apply(
         # A text is shown as it was given, so that a certificate's ties can be read again.
         said = " ".join(value.split()) if isinstance(value, str) else _show(value)
         for i in targets:
-            wanted[i][name] = (
-                parse_tie(value, {n: s.tensor for n, s in known[i].items()}, call=call)
-                if isinstance(value, str)
-                else value
-            )
+            if name in wanted[i]:
+                raise LanguageError(
+                    f"{call}: {name} of {layers[i].name} has a value already; ties of one signal "
+                    "agree or contradict each other, so give it one"
+                )
+            wanted[i][name] = read(value, i, call, (key,))
         shown.append(f"{key} = {said}")
     left, right = (
         layer.tie(values, own) if values else layer
@@ -106,8 +163,6 @@ def _apply(
 
 
 def _show(value: object) -> str:
-    from ..language.tensor import lift, text
-
     return text(lift(value))
 
 

@@ -23,7 +23,7 @@ from .evaluate import names_in
 from .matrices import Matrices, read_matrices
 from .ranges import outside, reached, undefined_where
 from .spec import rebuild, serialise, signal_row
-from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text, walk
+from .tensor import Dims, Input, Tensor, broadcast, lift, repeat, shape_text, text, walk
 
 
 @dataclass(frozen=True)
@@ -197,13 +197,13 @@ class Layer:
         return tied
 
     def with_signal(self, signal: Signal) -> Layer:
-        """The layer with the signal of that name declared anew, a scalar repeated to its shape."""
+        """The layer with the signal of that name declared anew, along fewer axes where repeated."""
         old = self.signal(signal.name)
         kept = tuple(signal if s.name == signal.name else s for s in self.signals)
         roots = [*self.step.values(), self.output]
         printed = self.matrices
         if old.dims != signal.dims:
-            wide = {signal.name: broadcast(signal.tensor, old.dims)}
+            wide = {signal.name: repeat(signal.tensor, old.dims)}
             roots = rebuild(roots, wide)
             own_input = signal.name == self.input_name
             printed = () if own_input else tuple(m.given(wide) for m in printed)

@@ -250,6 +250,15 @@ def broadcast(x: Tensor, dims: Dims) -> Tensor:
     return Reindex(f"->{LABELS[: len(dims)]}", x, dims) if dims and not x.dims else x
 
 
+def repeat(x: Tensor, dims: Dims) -> Tensor:
+    """A tensor repeated along the axes of `dims` that it lacks; ShapeError for one of others."""
+    labels = dict(zip(dims, LABELS, strict=False))
+    if not set(x.dims) <= set(dims) or len(labels) < len(dims) > len(x.dims) > 0:
+        raise ShapeError(f"{text(x)}: {shape_text(x.dims)} does not repeat to {shape_text(dims)}")
+    spec = f"{''.join(labels[d] for d in x.dims)}->{LABELS[: len(dims)]}"
+    return x if x.dims == dims else Reindex(spec, x, dims)
+
+
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """The product entry by entry of two tensors of one shape, or of a scalar and a tensor."""
     if isinstance(a, Number) and isinstance(b, Number):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..automata.automaton import entry_name, unflat_index
@@ -17,76 +17,22 @@ from ..certificates.certificate import header
 from ..certificates.checkers import recheck
 from ..deciding.decide import complete_sizes, decide
 from ..deciding.pairing import Pair, Ties, pair
-from ..errors import DsfError, Rejected
+from ..errors import DsfError, LanguageError, Rejected
 from ..language.evaluate import Sizes, shape_of
 from ..language.layer import Layer
 from ..language.spec import serialise
 from ..language.tensor import Tensor
 from ..verdict import Verdict
-from .equations import Equation, System, default_bound, require_known
-from .reading import Reading, graph, pair_graph, pair_text
+from .branches import Branch, Conditions
+from .equations import Equation, Expression, System, default_bound, graph, require_known
+from .gauges import ratio_maps
+from .given_tokens import conditions_on
+from .growth import growth
+from .reading import Reading, pair_form, pair_graph, pair_text
 from .solving import Solution, Step, solve_lag
 
 LAGS = 3
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One way for the layers to be equal.
-
-    relations: in words, each at every token. verdict: proved or conditional where the layers are
-    equal under them, for all lengths; undecided otherwise. necessary: the certificate that equality
-    forces the relations, at its sizes, or None. left: equations that no rule solved. solved: what a
-    relation between two tokens says of the later one. late: signals whose value at the first token
-    is not forced.
-    """
-
-    relations: tuple[str, ...]
-    verdict: Verdict
-    necessary: dict[str, Any] | None
-    left: tuple[str, ...] = ()
-    solved: tuple[str, ...] = ()
-    late: tuple[str, ...] = ()
-
-    @property
-    def sense(self) -> str:
-        """Which directions are proved: "iff", "if", or "" for none."""
-        if self.verdict.status not in ("proved", "conditional"):
-            return ""
-        return "iff" if self.necessary is not None or not self.relations else "if"
-
-    @property
-    def forced_at(self) -> str:
-        """Where equality is shown to force the relations: at which sizes, after which token."""
-        sizes = {} if self.necessary is None else self.necessary["sizes"]
-        said = ", ".join(f"{k}={v}" for k, v in sizes.items())
-        return f"{said}; {', '.join(self.late)} after the first token" if self.late else said
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What is known of when `a` equals `b`.
-
-    bound: the signals that conditions may tie; the others are free, and the statement is about all
-    their values. branches: the ways to be equal. never: where there is none, the certificate that
-    the equations contradict each other.
-    """
-
-    a: str
-    b: str
-    bound: tuple[str, ...]
-    branches: tuple[Branch, ...]
-    never: dict[str, Any] | None = None
-    seconds: float = 0.0
-
-    @property
-    def status(self) -> str:
-        """proved: equal as they are; conditional; refuted: never equal; or undecided."""
-        if not self.branches:
-            return "undecided" if self.never is None else "refuted"
-        if any(not x.sense for x in self.branches):
-            return "undecided"
-        return "conditional" if all(x.relations for x in self.branches) else "proved"
+MOST_SHOWN, LONGEST_SHOWN = 8, 400
 
 
 def conditions(
@@ -95,16 +41,22 @@ def conditions(
     *,
     given: Ties = (),
     on: Sequence[str] = (),
+    length: int | None = None,
     sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Conditions:
     """The relations between weights and tokens under which two layers are equal.
 
     given: ties, see `compare`. on: the signals that may be tied, by default weights, gates and
-    steps. Raises UnknownName, ShapeError, NotAffine, LanguageError for layers it is not made for.
+    steps. length: ask about sequences of that many tokens, all of them given but the carried input.
+    Raises UnknownName, ShapeError, NotAffine, LanguageError for layers it is not made for.
     """
     began = time.perf_counter()
     both = pair(a, b, given)
+    if length is not None:
+        if on:
+            raise LanguageError("on and length: on a number of tokens every signal may be tied")
+        return replace(conditions_on(both, length), seconds=time.perf_counter() - began)
     require_known(on, both.a, both.b)
     at = complete_sizes([both.a, both.b], sizes)
     system = System(both.a, both.b, at, tuple(on) or default_bound(both.a, both.b))
@@ -118,13 +70,18 @@ def conditions(
     branches = tuple({frozenset(x.relations): x for x in found}.values())
     names = (both.question.a, both.question.b)
     never = None if branches else _necessary(both, solutions[0])
-    return Conditions(*names, system.bound, branches, never, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Conditions(
+        *names, system.bound, branches, never, bridges=both.question.bridges, seconds=seconds
+    )
 
 
 def _branch(both: Pair, solution: Solution, seed: int) -> Branch:
     system = solution.system
     reading = Reading(system, solution)
-    left = tuple(f"{x} = 0" for x in solution.left)
+    if reading.relations is None:
+        reading = replace(reading, single=True)
+    left = _shown(solution.left)
     if reading.relations is None:
         shown = tuple(f"{x} = {value}" for x, value in (*solution.now, *solution.before))
         verdict = _undecided(both, system, "the relations between entries have no common form")
@@ -135,8 +92,13 @@ def _branch(both: Pair, solution: Solution, seed: int) -> Branch:
     try:
         tied = reading.tied(both)
         if solution.pairs:
-            return _pairwise(both, tied, solution, reading.relations)
+            return _pairwise(both, tied, solution, reading)
         verdict = decide(tied, system.sizes, history=reading.history, seed=seed)
+        maps = ratio_maps(tied, system.sizes) if reading.history else iter(())
+        while verdict.status == "undecided" and (made := next(maps, None)) is not None:
+            verdict = decide(tied, system.sizes, history=reading.history, maps=[made], seed=seed)
+        if verdict.certificate is not None:
+            verdict = replace(verdict, certificate=_under(verdict.certificate, reading))
     except DsfError as error:
         return Branch(reading.relations, _undecided(both, system, str(error)), None)
     forced = _necessary(both, solution)
@@ -146,34 +108,55 @@ def _branch(both: Pair, solution: Solution, seed: int) -> Branch:
         for s in solution.steps
         if s.time > 0 and entries[s.symbol].signal.kind == "token"
     }
-    return Branch(
-        reading.relations, verdict, forced, solved=reading.solved, late=tuple(sorted(late))
-    )
+    solved = tuple(y for x in reading.recurrences for y in x.solved)
+    grown = tuple(y for x in reading.recurrences if (y := growth(x, system.signals)) is not None)
+    return Branch(reading.relations, verdict, forced, (), solved, grown, tuple(sorted(late)))
 
 
-def _pairwise(both: Pair, tied: Pair, solution: Solution, relations: tuple[str, ...]) -> Branch:
+def _shown(left: tuple[Expression, ...]) -> tuple[str, ...]:
+    """Equations to go on with, the simplest first, without those too long to read."""
+    said = sorted((f"{x} = 0" for x in left), key=lambda x: (len(x), x))
+    short = [x for x in said[:MOST_SHOWN] if len(x) <= LONGEST_SHOWN] or said[:1]
+    more = len(said) - len(short)
+    return (*short, f"and {more} longer") if more else tuple(short)
+
+
+def _under(data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """The certificate with the conditions on weights and single tokens in its claim."""
+    return {**data, "claim": {**data["claim"], "relations": reading.as_data}}
+
+
+def _pairwise(both: Pair, tied: Pair, solution: Solution, reading: Reading) -> Branch:
     """The branch of one relation between every two tokens, both directions in one certificate.
 
-    relations: the others, which are put into `tied`; "only if" needs them forced too.
+    The other relations are put into `tied`; "only if" needs them forced too.
     """
     system, (r, *more) = solution.system, solution.pairs
     said = pair_text(system, r)
-    relations = (*relations, said)
+    relations = (*(reading.relations or ()), said)
     proof = f"what a token writes meets every later token in {said}"
-    data = header("pairwise", tied.question, tied.a, tied.b)
+    data = header("pairwise", replace(tied.question, sense="iff"), tied.a, tied.b)
     kept = {s.name for layer in (tied.a, tied.b) for s in layer.signals}
     bound = [name for name in system.bound if name in kept]
-    data |= {"sizes": system.sizes, "bound": bound}
-    data["r"] = serialise({"r": pair_graph(system, r)})
-    try:
-        if more or solution.before:
-            raise Rejected("more than one relation between tokens")
-        recheck(data)
-    except Rejected as error:
-        return Branch(relations, _undecided(tied, system, str(error)), None)
-    question = replace(tied.question, bridges=relations)
+    data["bound"] = bound
+    for_all, at = pair_form(system, r), {"sizes": system.sizes}
+    tried = [] if for_all is None else [{"r": serialise({"r": for_all})}]
+    tried.append({"r": serialise({"r": pair_graph(system, r)}), **at})
+    remains, proved = "more than one relation between tokens", None
+    for proof_of in tried if not (more or solution.before) else ():
+        try:
+            recheck({**data, **proof_of})
+            proved = {**data, **proof_of}
+            break
+        except Rejected as error:
+            remains = str(error)
+    if proved is None:
+        return Branch(relations, _undecided(tied, system, remains), None)
+    data = proved
+    data = _under(data, reading)
+    question = replace(tied.question, sense="iff", bridges=relations)
     verdict = Verdict(
-        question, "conditional", proof, system.sizes, certificate=data, conditions=relations
+        question, "conditional", proof, data.get("sizes"), certificate=data, conditions=relations
     )
     forced = not solution.steps or _necessary(both, solution) is not None
     return Branch(relations, verdict, data if forced else None)
@@ -189,11 +172,14 @@ def _necessary(both: Pair, solution: Solution) -> dict[str, Any] | None:
     if not solution.forced or not (solution.steps or solution.never):
         return None
     system = solution.system
-    data = header("necessary", both.question, both.a, both.b)
+    sense = "only if" if solution.never is None else "never"
+    data = header("necessary", replace(both.question, sense=sense), both.a, both.b)
     data |= {"sizes": system.sizes, "bound": list(system.bound)}
     data["steps"] = [_step(system, step) for step in solution.steps]
     if solution.never is not None:
-        data["never"] = _place(system, solution.never)
+        outside = solution.outside
+        place = _place(system, solution.never) if outside is None else _step(system, outside)
+        data["never"] = place
     try:
         recheck(data)
     except Rejected:
@@ -220,14 +206,27 @@ def _place(system: System, equation: Equation) -> dict[str, Any]:
         shape_of(d, system.sizes)
         for d in (system.a.output.dims, system.a.signal(str(system.a.input_name)).dims)
     )
+
+    def entry(x: Expression) -> list[Any]:
+        return [times[x].signal.name, list(times[x].index), times[x].time]
+
+    expansion = equation.expansion
+    expanded = (
+        {}
+        if expansion is None
+        else {
+            "in": entry(expansion.x),
+            "zero": [entry(x) for x in expansion.zero],
+            "order": expansion.order,
+            "log": expansion.log,
+        }
+    )
     return {
+        **expanded,
         "lag": equation.lag,
         "output": list(unflat_index(equation.row, y)),
         "input": list(unflat_index(equation.column, u)),
-        "monomial": [
-            [times[x].signal.name, list(times[x].index), times[x].time, power]
-            for x, power in equation.monomial
-        ],
+        "monomial": [[*entry(x), power] for x, power in equation.monomial],
     }
 
 

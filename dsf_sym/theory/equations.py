@@ -19,7 +19,10 @@ from ..derivation.realize import Realization, realize, symbol
 from ..errors import LanguageError, NotAffine, UnknownName
 from ..language.evaluate import Sizes, shape_of
 from ..language.layer import Layer, Signal
+from ..language.tensor import Input, Tensor
+from ..language.ties import parse_tie
 
+HIGHEST = 4
 Expression = Any
 """A SymPy expression; SymPy is imported only when one is made."""
 
@@ -34,10 +37,20 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Expansion:
+    """A coefficient of a power series in a free entry, others put to zero; of logarithms or not."""
+
+    x: Expression
+    zero: tuple[Expression, ...]
+    order: int
+    log: bool
+
+
+@dataclass(frozen=True)
 class Equation:
     """`value = 0`: the coefficient of a monomial in free entries, in one entry of the difference.
 
-    row, column: the positions in y_lag and u_0.
+    row, column: the positions in y_lag and u_0. expansion: where a free entry is inside a function.
     """
 
     lag: int
@@ -45,6 +58,7 @@ class Equation:
     column: int
     monomial: tuple[tuple[Expression, int], ...]
     value: Expression
+    expansion: Expansion | None = None
 
 
 @dataclass(frozen=True)
@@ -99,19 +113,50 @@ class System:
 
     def at_lag(self, lag: int) -> list[Equation]:
         """The coefficients of `M_A(lag, 0) - M_B(lag, 0)` in the free signals, equal ones once."""
-        import sympy
-
         left, right = (x.markov(lag, 0) for x in self._realized)
         entries = self.entries(range(lag + 1))
         free = [x for x, e in entries.items() if e.signal.name not in self.bound]
-        difference = left - right
         found: dict[Expression, Equation] = {}
-        for row, column in product(range(difference.rows), range(difference.cols)):
-            cell = sympy.expand(difference[row, column])
-            for monomial, c in _coefficients(cell, free):
-                if c != 0:
-                    found.setdefault(c, Equation(lag, row, column, monomial, c))
+        for row, column in product(range(left.rows), range(left.cols)):
+            x, y = left[row, column], right[row, column]
+            for expansion, cell in _polynomials(x, y, free):
+                for monomial, c in _coefficients(cell, free):
+                    if c != 0:
+                        found.setdefault(c, Equation(lag, row, column, monomial, c, expansion))
         return list(found.values())
+
+
+def _polynomials(
+    left: Expression, right: Expression, free: list[Expression]
+) -> Iterator[tuple[Expansion | None, Expression]]:
+    """The difference, or where it is no polynomial in free entries, coefficients of its series."""
+    import sympy
+
+    difference = sympy.expand(left - right)
+    opaque = tuple(s for s in free if difference.has(s) and not difference.is_polynomial(s))
+    if not opaque:
+        yield None, difference
+        return
+    top, bottom = sympy.fraction(sympy.together(difference))
+    if top.is_polynomial(*opaque) and bottom.is_polynomial(*opaque):
+        yield None, sympy.expand(top)
+        return
+    # Over one denominator 1 - 1 / (1 + e^x) is seen to be positive.
+    left, right = (
+        z.replace(lambda e: e.is_Add, lambda e: sympy.factor(sympy.together(e)))
+        for z in (left, right)
+    )
+    alone = not any(difference.has(s) for s in free if s not in opaque)
+    log = bool(alone and left.is_positive and right.is_positive)
+    if log:
+        difference = sympy.expand_log(sympy.log(left) - sympy.log(right), force=True)
+    for x in opaque:
+        zero = tuple(s for s in opaque if s != x)
+        series = difference.subs(dict.fromkeys(zero, 0))
+        for order in range(HIGHEST + 1):
+            value = sympy.expand(series.subs(x, 0) / sympy.factorial(order))
+            yield Expansion(x, zero, order, log), value
+            series = sympy.diff(series, x)
 
 
 def _coefficients(
@@ -156,3 +201,12 @@ def require_known(bound: Sequence[str], a: Layer, b: Layer) -> None:
 def count(signal: Signal, sizes: Sizes) -> int:
     """The entries of a signal."""
     return prod(shape_of(signal.dims, sizes))
+
+
+def graph(x: Expression, names: dict[Expression, str]) -> Tensor:
+    """An expression over entries as a graph over inputs of these names."""
+    import sympy
+
+    plain = {s: sympy.Symbol(f"x{i}_") for i, s in enumerate(names)}
+    inputs = {str(plain[s]): Input(name, ()) for s, name in names.items()}
+    return parse_tie(str(x.xreplace(plain)), inputs, call=f"the condition {x}")

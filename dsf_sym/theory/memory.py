@@ -16,7 +16,7 @@ from typing import Any
 from ..arithmetic.scalars import Balls
 from ..automata.automaton import Automaton
 from ..automata.run import count
-from ..certificates.checkers import every_transition, factors
+from ..certificates.checkers import discs, every_transition
 from ..certificates.checkers.discs import exact_blocks
 from ..certificates.checkers.everywhere import Everywhere
 from ..certificates.checkers.exact import exact
@@ -108,7 +108,7 @@ def _exponential(layer: Layer, sizes: Sizes, rate: str | None) -> Iterator[Data]
     bound = Fraction(rate) if rate is not None else None
     if bound is None:
         try:
-            bound = factors.norm(layer)
+            bound = discs.spectral_norm(layer)
         except (Rejected, NotAffine):
             return
         bound = bound if bound is None else short(bound, up=True)

@@ -34,6 +34,7 @@ def under_conditions(
     sense: str = "iff",
     given: Sequence[str] = (),
     on: Sequence[str] = (),
+    length: int | None = None,
     sizes: Sizes | None = None,
 ) -> Verdict:
     """Whether the conditions of equality are those, one list for each way; see `conditions`.
@@ -41,25 +42,23 @@ def under_conditions(
     The verdict is that of the first way, its certificate with those of the other ways and of the
     direction "only if" under "also"; undecided where others are found, or in a weaker sense.
     """
-    found = conditions(_layer(a), _layer(b), given=given, on=on, sizes=sizes)
+    found = conditions(_layer(a), _layer(b), given=given, on=on, length=length, sizes=sizes)
     wanted = {frozenset(each) for each in are}
     if not found.branches:
         question = Question(found.a, found.b, tuple(given))
         proof = "the equations of the Markov parameters contradict each other"
-        at = None if found.never is None else found.never["sizes"]
+        at = None if found.never is None else found.never.get("sizes")
         return Verdict(question, found.status, proof, at, certificate=found.never)
     verdict = found.branches[0].verdict
     same = {frozenset(x.relations) for x in found.branches} == wanted
     if same and all(x.sense in (sense, "iff") for x in found.branches):
-        rests_on = [x.verdict.certificate for x in found.branches[1:]]
-        rests_on += [x.necessary for x in found.branches]
-        also = [x for x in rests_on if x is not None and x is not verdict.certificate]
         # "Only if" is shown at sizes, and the sentence claims both directions.
-        forced = next((x.necessary["sizes"] for x in found.branches if x.necessary), None)
+        forced = next((x.necessary.get("sizes") for x in found.branches if x.necessary), None)
         at = verdict.sizes if forced is None else forced
-        return replace(
-            verdict, sizes=at, certificate={**(verdict.certificate or {}), "also": also}
-        )
+        said = verdict.conditions
+        if len(found.branches) > 1:
+            said = ("; or ".join(", ".join(x.relations) for x in found.branches),)
+        return replace(verdict, sizes=at, certificate=found.certificate, conditions=said)
     shown = " or ".join(f"{x.sense} {'; '.join(x.relations)}" for x in found.branches)
     return replace(verdict, status="undecided", remains=f"found: {shown}")
 

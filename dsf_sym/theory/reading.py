@@ -4,53 +4,71 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from ..automata.automaton import entry_name
-from ..deciding.pairing import Pair
+from ..deciding.pairing import Pair, restricted
 from ..derivation.realize import symbol
+from ..language.domains import Interval
 from ..language.evaluate import shape_of
 from ..language.layer import Signal
 from ..language.tensor import Input, Tensor, text
 from ..language.ties import parse_tie
-from .equations import Expression, System
-from .solving import Solution
+from .equations import Expression, System, graph
+from .recurrences import Recurrence
+from .solving import Solution, narrowed
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The relations of a solution as ties of whole signals."""
+    """The relations of a solution as ties of whole signals.
+
+    single: whether an axis of size 1 counts as one along which signals are the same.
+    """
 
     system: System
     solution: Solution
+    single: bool = False
 
     @property
-    def shared(self) -> list[Signal]:
-        """Signals whose entries are all equal to the first."""
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """Signals that are the same along an axis, with the axes along which they may differ."""
         values = dict(self.solution.now)
-        out = []
+        involved = {x for pair in self._pairs for end in pair for x in end.free_symbols}
+        out = {}
         for s in self.system.signals.values():
-            first, *rest = self._entries(s)
-            if rest and all(values.get(x) == values.get(first, first) for x in rest):
-                out.append(s)
+            rows = {
+                i: values.get(x, x) for i, x in zip(self._rows(s), self._entries(s), strict=True)
+            }
+            if not any(x in involved for x in self._entries(s)):
+                continue
+            shape = shape_of(s.dims, self.system.sizes)
+            same = [
+                (self.single or shape[axis] > 1)
+                and all(x == rows[(*i[:axis], 0, *i[axis + 1 :])] for i, x in rows.items())
+                for axis in range(len(s.dims))
+            ]
+            if any(same):
+                out[s.name] = tuple(d for d, alike in zip(s.dims, same, strict=True) if not alike)
         return out
 
     @property
     def ties(self) -> dict[str, Expression] | None:
         """A value for each signal that is replaced, in names of signals; None without a form."""
-        values, names = dict(self.solution.now), self._names
-        shared = {s.name for s in self.shared}
+        values, shared = dict(self.solution.now), self.shared
         out = {}
         for s in self.system.signals.values():
-            entries = self._entries(s)
-            if not any(x in values for x in entries):
+            rows = list(zip(self._rows(s), self._entries(s), strict=True))
+            kept = shared.get(s.name, s.dims)
+            if kept != s.dims:
+                dropped = [axis for axis, d in enumerate(s.dims) if d not in kept]
+                rows = [(i, x) for i, x in rows if not any(i[axis] for axis in dropped)]
+            if not any(x in values for _, x in rows):
                 continue
-            if s.name in shared and entries[0] not in values:
-                continue
-            if any(x not in values for x in entries):
+            if any(x not in values for _, x in rows):
                 return None
-            rows = list(product(*map(range, shape_of(s.dims, self.system.sizes))))
-            found = {values[x].xreplace(names(i)) for x, i in zip(entries, rows, strict=True)}
-            if len(found) > 1:
+            found = {values[x].xreplace(self._names(s, i)) for i, x in rows}
+            if len(found) > 1 or found.copy().pop().free_symbols & self._unnamed:
                 return None
             out[s.name] = found.pop()
         return out
@@ -58,116 +76,151 @@ class Reading:
     @property
     def history(self) -> dict[str, Tensor]:
         """The last token's signals, by the current token."""
-        return {name: self._tensor(x) for name, x in self._history.items()}
+        return {name: self._tensor(x) for name, x in (self._history or {}).items()}
 
     @property
-    def _history(self) -> dict[str, Expression]:
-        out = {}
+    def _history(self) -> dict[str, Expression] | None:
+        """The last token's signals by the current one, in names; None where entries differ."""
+        found: dict[str, set[Expression]] = {}
+        counted: dict[str, int] = {}
         for x, value in self.solution.before:
-            entry = self.system.entries([0])[x]
-            moved = {
-                self.system.symbol(e.signal.name, e.index, 1): self._name(e.signal.name)
-                for e in self.system.entries([0]).values()
-            }
-            weights = self._names((0,) * len(entry.index))
-            out[entry.signal.name] = value.xreplace(moved).xreplace(weights)
-        return out
+            s, index = (e := self.system.entries([0])[x]).signal, e.index
+            names = self._names(s, index, 0) | self._names(s, index, 1)
+            found.setdefault(s.name, set()).add(value.xreplace(names))
+            counted[s.name] = counted.get(s.name, 0) + 1
+        for name, forms in found.items():
+            s = self.system.signals[name]
+            whole = 1 if self.shared.get(name, s.dims) == () else len(self._rows(s))
+            read = set().union(*(x.free_symbols for x in forms))
+            if len(forms) > 1 or counted[name] != whole or read & self._unnamed:
+                return None
+        return {name: forms.pop() for name, forms in found.items()}
 
     @property
     def relations(self) -> tuple[str, ...] | None:
         """The relations in words."""
-        ties = self.ties
-        if ties is None or any(
-            self.system.entries([0])[x].signal not in self.shared
-            and self.system.entries([0])[x].index
-            for x, _ in self.solution.before
-        ):
+        ties, shared = self.ties, self.shared
+        if ties is None or self._history is None:
             return None
         said = [
-            f"{s.name} is the same number in every entry" for s in self.shared if s.name not in ties
+            f"{name} is the same number in every entry"
+            if not kept
+            else f"{name} is the same along {', '.join(self._dropped(name))}"
+            for name, kept in shared.items()
+            if name not in ties
         ]
         said += [f"{name} = {value}" for name, value in ties.items()]
+        said += [f"{name} in {where}" for name, where in self.narrowed.items()]
         said += [f"{name} before = {text(x)}" for name, x in self.history.items()]
         return tuple(said)
 
     @property
-    def solved(self) -> tuple[str, ...]:
-        """The current token's signals by the last one, where the history has one real inverse."""
-        return tuple(
-            f"{name} = {later}"
-            for name in self._history
-            if (later := self._inverted(name)) is not None
-        )
+    def narrowed(self) -> dict[str, str]:
+        """Intervals of signals that other signals' domains ask for, smaller than their domain."""
+        entries, out = self.system.entries([0]), dict[str, Interval]()
+        for x, value in self.solution.now:
+            found = narrowed(self.system, x, value, entries)
+            if found is not None:
+                name, inside = found
+                out[name] = inside.meet(out.get(name, Interval()))
+        return {name: str(inside) for name, inside in out.items()}
 
-    def _inverted(self, name: str) -> Expression | None:
-        import sympy
-
+    @property
+    def recurrences(self) -> tuple[Recurrence, ...]:
+        """The relations between a token and the one before it."""
         signs = {
             self._name(s.name): symbol(self.system.a, replace(s, dims=()), ())
             for s in self.system.signals.values()
         }
-        now, last = signs[self._name(name)], sympy.Symbol(f"{name}_before", positive=True)
-        last = last if now.is_positive else sympy.Symbol(last.name, real=True)
-        relation = self._history[name].xreplace(signs)
-        try:
-            found = sympy.solve(sympy.Eq(relation, last), now)
-        except NotImplementedError:
-            return None
-        return found[0] if len(found) == 1 and found[0].has(sympy.LambertW) else None
+        return tuple(
+            Recurrence(signs[self._name(name)], value.xreplace(signs))
+            for name, value in (self._history or {}).items()
+        )
 
     def tied(self, both: Pair) -> Pair:
         """The two layers with the relations of weights and single tokens put in."""
-        layers = []
-        ties = self.ties or {}
-        for layer in (both.a, both.b):
-            for s in self.shared:
-                if s.name in {x.name for x in layer.signals}:
-                    layer = layer.with_signal(replace(s, dims=()))
-            layers.append(layer)
-        known = {s.name: s for layer in layers for s in layer.signals if s.kind != "state"}
-        values = {name: self._tensor(x) for name, x in ties.items()}
-        for i, layer in enumerate(layers):
-            own = {n: x for n, x in values.items() if n in {s.name for s in layer.signals}}
-            layers[i] = layer.tie(own, known) if own else layer
+        return restricted(both, **self.as_data)
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """The relations of weights and single tokens, as a certificate's claim has them."""
+        ties = {name: str(x) for name, x in (self.ties or {}).items()}
+        shared = {name: list(kept) for name, kept in self.shared.items() if name not in ties}
         said = [x for x in self.relations or () if " before = " not in x]
-        question = replace(both.question, bridges=(*both.question.bridges, *said))
-        return Pair(layers[0], layers[1], question)
+        return {"shared": shared, "ties": ties, "inside": self.narrowed, "said": said}
+
+    def _dropped(self, name: str) -> list[str]:
+        return [d for d in self.system.signals[name].dims if d not in self.shared[name]]
+
+    @property
+    def _pairs(self) -> tuple[tuple[Expression, Expression], ...]:
+        return (*self.solution.now, *self.solution.before)
+
+    def _rows(self, s: Signal) -> list[tuple[int, ...]]:
+        return list(product(*map(range, shape_of(s.dims, self.system.sizes))))
 
     def _entries(self, s: Signal) -> list[Expression]:
-        shape = shape_of(s.dims, self.system.sizes)
-        return [self.system.symbol(s.name, i, 0) for i in product(*map(range, shape))]
+        return [self.system.symbol(s.name, i, 0) for i in self._rows(s)]
 
     def _name(self, name: str) -> Expression:
         import sympy
 
         return sympy.Symbol(name)
 
-    def _names(self, index: tuple[int, ...]) -> dict[Expression, Expression]:
-        """Names of signals for their entries: shared and scalar ones, and those at `index`."""
-        shared = {s.name for s in self.shared}
+    @property
+    def _unnamed(self) -> set[Expression]:
+        """Symbols of entries: what a value of a whole signal must not read."""
+        return set(self.system.entries([0, 1]))
+
+    def _names(
+        self, of: Signal, index: tuple[int, ...], time: int = 0
+    ) -> dict[Expression, Expression]:
+        """Names of signals for their entries at an index of a signal, axes matched by size."""
+        at, shared = dict(zip(of.dims, index, strict=True)), self.shared
         return {
             x: self._name(e.signal.name)
-            for x, e in self.system.entries([0]).items()
-            if e.signal.name in shared or e.index in ((), index)
+            for x, e in self.system.entries([time]).items()
+            for kept in [shared.get(e.signal.name, e.signal.dims)]
+            if all(
+                (d in at and i == at[d]) or d not in kept
+                for d, i in zip(e.signal.dims, e.index, strict=True)
+            )
         }
 
     def _tensor(self, x: Expression) -> Tensor:
         names = {
-            s.name: Input(s.name, () if s in self.shared else s.dims)
+            s.name: Input(s.name, self.shared.get(s.name, s.dims))
             for s in self.system.signals.values()
         }
         return parse_tie(str(x), names, call=f"the condition {x}")
 
 
-def pair_text(system: System, r: Expression) -> str:
-    """The relation in words: a scalar product by the name of its signal."""
+def scalar_product(system: System, r: Expression) -> str | None:
+    """The signal of whose two tokens r is the scalar product, up to its sign."""
     entries = system.entries([0, 1])
     for name in system.bound:
         own = {e.index: x for x, e in entries.items() if e.signal.name == name and e.time == 0}
         later = {e.index: x for x, e in entries.items() if e.signal.name == name and e.time == 1}
         if later and r in (total := sum(x * later[i] for i, x in own.items()), -total):
-            return f"{name}_j · {name}_i = 0 for all j < i"
+            return name
+    return None
+
+
+def pair_text(system: System, r: Expression) -> str:
+    """The relation in words: a scalar product by the name of its signal."""
+    name = scalar_product(system, r)
+    if name is not None:
+        return f"{name}_j · {name}_i = 0 for all j < i"
     return f"{r} = 0 for every token 0 before a token 1"
+
+
+def pair_form(system: System, r: Expression) -> Tensor | None:
+    """A scalar product as a graph over whole signals, the earlier one called `past.k`."""
+    name = scalar_product(system, r)
+    dims = () if name is None else system.signals[name].dims
+    if name is None or len(dims) != 1:
+        return None
+    return Input(f"past.{name}", dims) @ Input(name, dims)
 
 
 def pair_graph(system: System, r: Expression) -> Tensor:
@@ -180,12 +233,3 @@ def pair_graph(system: System, r: Expression) -> Tensor:
             for x, e in system.entries([0, 1]).items()
         },
     )
-
-
-def graph(x: Expression, names: dict[Expression, str]) -> Tensor:
-    """An expression over entries as a graph over inputs of these names."""
-    import sympy
-
-    plain = {s: sympy.Symbol(f"x{i}_") for i, s in enumerate(names)}
-    inputs = {str(plain[s]): Input(name, ()) for s, name in names.items()}
-    return parse_tie(str(x.xreplace(plain)), inputs, call=f"the condition {x}")

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .equations import Entry, Equation, Expression, System
+from ..errors import DsfError
+from ..language.domains import Domain, Interval
+from ..language.ranges import ranges
+from .equations import Entry, Equation, Expression, System, graph
 
 MOST_BRANCHES = 16
 
@@ -35,7 +38,8 @@ class Solution:
     lag that were not solved. steps: what forced each relation, in order. forced: whether no step
     was one of several ways to satisfy its equation. pairs: polynomials in the entries of the tokens
     0 and 1 that vanish for every two tokens, the earlier one in the place of 0. never: an equation
-    that cannot hold beside the relations.
+    that cannot hold beside the relations; outside: where it holds only at values outside a domain,
+    one of these.
     """
 
     system: System
@@ -46,6 +50,7 @@ class Solution:
     forced: bool = True
     pairs: tuple[Expression, ...] = ()
     never: Equation | None = None
+    outside: Step | None = None
 
     def reduce(self, x: Expression, lag: int) -> Expression:
         """The numerator of x with every relation put in, at the times 0 ... lag."""
@@ -98,6 +103,12 @@ class Solution:
         assert entry.time is not None
         return self.system.symbol(entry.signal.name, entry.index, entry.time + by)
 
+    @property
+    def inside_domains(self) -> bool:
+        """Whether no value of a token or weight is one outside its domain."""
+        entries = self._entries
+        return all(_where(value, entries[x], entries) != "outside" for x, value in self.now)
+
     def with_step(self, step: Step) -> Solution:
         """One relation more, put into those that are there."""
         pair, steps = (step.symbol, step.value), (*self.steps, step)
@@ -127,12 +138,16 @@ def solve_lag(solution: Solution, lag: int) -> list[Solution]:
             done.append(replace(this, left=()))
             continue
         branches = None
-        for reduced, equation in sorted(rest, key=lambda e: (e[0].count_ops(), str(e[0]))):
-            branches = _branches(this, reduced, equation)
-            if branches is not None:
+        for reduced, equation in sorted(rest, key=_simplest):
+            found = _branches(this, reduced, equation)
+            # One way goes on without cases: it is forced.
+            if found is not None and len(found) < 2:
+                branches = found
                 break
+            branches = branches or found
         if branches == []:
-            done.append(replace(this, never=equation, left=()))
+            outside = _outside(this, reduced, equation)
+            done.append(replace(this, never=equation, outside=outside, left=()))
         elif branches is None:
             pair = _pair(this, [x for x, _ in rest], lag)
             if pair is not None and pair not in this.pairs:
@@ -145,6 +160,13 @@ def solve_lag(solution: Solution, lag: int) -> list[Solution]:
     return done + [replace(x, left=tuple(e.value for e in equations)) for x in waiting]
 
 
+def _simplest(row: tuple[Expression, Equation]) -> tuple[bool, int, str]:
+    """Equations without logarithms go first: their solutions stay rational in exponentials."""
+    import sympy
+
+    return row[0].has(sympy.log), row[0].count_ops(), str(row[0])
+
+
 def _pair(solution: Solution, equations: list[Expression], lag: int) -> Expression | None:
     """A polynomial r in the tokens 0 and lag, as of 0 and 1, with r = 0 all that they say.
 
@@ -154,9 +176,12 @@ def _pair(solution: Solution, equations: list[Expression], lag: int) -> Expressi
 
     entries = solution.system.entries(range(lag + 1))
     symbols = {s for x in equations for s in x.free_symbols}
-    if any(not x.is_polynomial(*symbols) for x in equations):
+    if not lag or any(not x.is_polynomial(*symbols) for x in equations):
         return None
-    r = sympy.primitive(sympy.gcd_list(equations))[1]
+    common = sympy.gcd_list(equations)
+    if common.is_number:
+        return None
+    r = sympy.primitive(common)[1]
     read = {entries[s].time for s in r.free_symbols} if r.free_symbols <= entries.keys() else set()
     if read != {0, lag}:
         return None
@@ -176,11 +201,27 @@ def _branches(solution: Solution, reduced: Expression, equation: Equation) -> li
     """One solution for each factor that can vanish; None where a factor is beyond the rules."""
     out = []
     for factor in _factors(reduced):
-        step = next(iter(_steps(solution, factor, equation)), None)
-        if step is None:
+        steps = list(_steps(solution, factor, equation))
+        inside = next((step for where, step in steps if where != "outside"), None)
+        if any(where == "outside" for where, _ in steps):
+            continue
+        if inside is None:
             return None
-        out.append(solution.with_step(step))
+        extended = solution.with_step(inside)
+        if extended.inside_domains:
+            out.append(extended)
     return out if len(out) == 1 else [replace(x, forced=False) for x in out]
+
+
+def _outside(solution: Solution, reduced: Expression, equation: Equation) -> Step | None:
+    """The relation that the one factor asks for, where it leads out of a domain."""
+    found = [
+        step
+        for factor in _factors(reduced)
+        for where, step in _steps(solution, factor, equation)
+        if where == "outside"
+    ]
+    return found[0] if found else None
 
 
 def _factors(equation: Expression) -> Iterator[Expression]:
@@ -198,15 +239,28 @@ def _factors(equation: Expression) -> Iterator[Expression]:
                 logs = [sympy.expand_log(sympy.log(t), force=True) for t in (one, -other)]
                 yield from _factors(sympy.expand(logs[0] - logs[1]))
                 continue
+        if len(terms) == 2 and all(_has_root(t) for t in terms):
+            yield from _factors(sympy.expand(terms[0] ** 2 - terms[1] ** 2))
+            continue
         yield factor
+
+
+def _has_root(x: Expression) -> bool:
+    """Whether a term has a square root as a factor."""
+    return any(f.is_Pow and f.exp.is_Rational and f.exp.q == 2 for f in x.as_ordered_factors())
 
 
 def _cannot_vanish(x: Expression) -> bool:
     return bool(x.is_positive or x.is_negative or x.is_nonzero)
 
 
-def _steps(solution: Solution, factor: Expression, equation: Equation) -> Iterator[Step]:
-    """Relations that make the factor vanish: weights first, then one token, then the older."""
+def _steps(
+    solution: Solution, factor: Expression, equation: Equation
+) -> Iterator[tuple[str, Step]]:
+    """Relations that make the factor vanish: weights first, then one token, then the older.
+
+    Each with where its value lies: "inside" the domain, "outside", or "" where that depends.
+    """
     system = solution.system
     entries = system.entries(range(equation.lag + 1))
     found = []
@@ -215,9 +269,12 @@ def _steps(solution: Solution, factor: Expression, equation: Equation) -> Iterat
         if entry.signal.name not in system.bound:
             continue
         value = _isolated(factor, x)
-        if value is None or (x.is_positive and not value.is_positive):
+        if value is None:
             continue
-        if x.is_negative and not value.is_negative:
+        where = _where(value, entry, entries)
+        signs = (x.is_positive, value.is_positive), (x.is_negative, value.is_negative)
+        narrows = not where and narrowed(system, x, value, entries) is not None
+        if not where and not narrows and any(own and not y for own, y in signs):
             continue
         times = {entries[y].time for y in value.free_symbols & entries.keys()} - {None}
         if entry.time is None and not times:
@@ -234,9 +291,57 @@ def _steps(solution: Solution, factor: Expression, equation: Equation) -> Iterat
         # A value is more likely to stay inside a wide domain.
         narrow = entry.signal.domain.interval.high is not None
         key = (rank, narrow, size, [-i for i in entry.index], str(x))
-        found.append((key, Step(equation, symbol, value, time, older)))
+        found.append((key, (where, Step(equation, symbol, value, time, older))))
     for _, step in sorted(found, key=lambda f: f[0]):
         yield step
+
+
+def _where(value: Expression, entry: Entry, entries: dict[Expression, Entry]) -> str:
+    """Whether the values of an expression all lie inside the domain of an entry, or all outside."""
+    found = _range(value, {x: e.signal.domain for x, e in entries.items()})
+    own = entry.signal.domain.interval
+    if found is None:
+        return ""
+    return "inside" if found.within(own) else "outside" if found.meet(own).is_empty() else ""
+
+
+def _range(value: Expression, domains: dict[Expression, Domain]) -> Interval | None:
+    named = {x: f"x{i}" for i, x in enumerate(domains)}
+    try:
+        made = graph(value, named)
+        return ranges([made], {named[x]: domain for x, domain in domains.items()})[made]
+    except DsfError:
+        return None
+
+
+def narrowed(
+    system: System, x: Expression, value: Expression, entries: dict[Expression, Entry]
+) -> tuple[str, Interval] | None:
+    """Where the one signal that a value of x reads must lie for the value to lie in x's domain.
+
+    None where there is no such interval, or the value lies there anyway.
+    """
+    import sympy
+
+    if len(value.free_symbols) != 1 or not value.free_symbols <= entries.keys():
+        return None
+    (y,) = value.free_symbols
+    own, other = entries[x].signal.domain, entries[y].signal.domain
+    if entries[y].signal.name not in system.bound or other.unit or own.unit:
+        return None
+    inverse = _isolated(sympy.fraction(sympy.together(value - x))[0], y)
+    if inverse is None and _has_root(value):
+        square = sympy.Dummy("square", positive=True)
+        inverse = _isolated(sympy.expand(value**2 - x**2).subs(y**2, square), square)
+        inverse = inverse and sympy.sqrt(inverse)
+    image = None if inverse is None else _range(inverse, {x: own})
+    if image is None:
+        return None
+    inside = image.meet(other.interval)
+    found = None if inside.is_empty() else _range(value, {y: Domain(inside)})
+    if found is None or not found.within(own.interval) or inside == other.interval:
+        return None
+    return entries[y].signal.name, inside
 
 
 def _earlier(
@@ -263,7 +368,8 @@ def _isolated(factor: Expression, x: Expression) -> Expression | None:
         if (undo is not None and y.has(x)) or not y.is_polynomial(unknown):
             continue
         poly = sympy.Poly(y, unknown)
-        if poly.degree() == 1 and _cannot_vanish(poly.coeff_monomial(unknown)):
+        # Where `slope x + rest = 0` and the rest is not zero, neither is the slope.
+        if poly.degree() == 1 and any(map(_cannot_vanish, poly.all_coeffs())):
             value = sympy.expand(-poly.coeff_monomial(1) / poly.coeff_monomial(unknown))
             if undo is not None:
                 value = sympy.powsimp(sympy.expand(undo(value), power_exp=True))

@@ -27,6 +27,7 @@ from .realising import coordinates, rank, realise
 from .settling import Candidate, Data, layer_of, settle, sizes_of
 
 TRIES = 6
+MOST_HEADS = 8
 
 
 def state_at_length(
@@ -114,15 +115,17 @@ def heads(
     layer: Layer | str,
     number: int,
     *,
-    length: int,
+    length: int | None = None,
+    generic: bool = False,
     constants: Mapping[str, Sequence[str]] | None = None,
     carried: str | None = None,
     sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Whether a layer that is the same at every time is H heads, and no fewer, at some length.
+    """Whether a layer that is the same at every time is H heads, and no fewer.
 
-    `H = dim span {C B + D, C A^l B : 1 <= l < L}` at rational weights, simple ones by default.
+    `H = dim span {C B + D, C A^l B : 1 <= l < L}` at a length, or without one at every length above
+    the number of states; at rational weights, simple ones by default, or at generic ones.
     """
     made = layer_of(layer)
     at, u = sizes_of(made, sizes), _input(made, carried)
@@ -130,11 +133,11 @@ def heads(
 
     def candidates() -> Iterator[Candidate]:
         for drawn, _ in points(made, at, 1, seed=seed):
-            data: Data = {"sizes": at, "carried": u, "length": length}
+            data: Data = {"sizes": at, "carried": u, "length": length, "generic": generic}
             data["constants"] = text(drawn | own)
             yield "proved", data | {"heads": number}
-            if own:
-                for other in range(length + 1):
+            if own or generic:
+                for other in range((length or MOST_HEADS) + 1):
                     yield "refuted", data | {"heads": other}
 
     return settle(made, "heads", f"{number} heads", candidates(), "at no weights tried")

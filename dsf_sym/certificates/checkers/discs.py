@@ -10,7 +10,7 @@ from typing import Any
 from ...arithmetic.poly import Frac, frac
 from ...errors import Rejected
 from ...language.layer import Layer
-from . import factors
+from . import factors, rotations
 from .everywhere import Everywhere, Form, NoProperty, blocks
 from .exact import Exact
 
@@ -52,10 +52,18 @@ def out_of_disc(b: Exact, data: Claim) -> str:
 
 def norm(layer: Layer, data: Claim) -> str:
     """|Λ| <= c for all sizes, from the factors; products then have the norm c^(i-j) at most."""
-    bound, found = Fraction(data["at most"]), factors.norm(layer)
+    bound, found = Fraction(data["at most"]), spectral_norm(layer)
     if found is None or found > bound:
         raise NoProperty(f"{layer.name}: the norm of Λ is shown to be at most {found}")
     return _decays(layer, bound)
+
+
+def spectral_norm(layer: Layer) -> Fraction | None:
+    """A bound on |Λ| from its factors, or of states that turn in pairs; None for none, Rejected."""
+    try:
+        return factors.norm(layer)
+    except Rejected:
+        return rotations.norm(layer)
 
 
 def norm_at(a: Everywhere, data: Claim) -> str:

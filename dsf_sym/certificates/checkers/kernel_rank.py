@@ -174,7 +174,7 @@ def _fixed(
     return out
 
 
-def is_positive(atom: Atom, layer: KernelLayer) -> bool:
+def is_positive(atom: Atom, layer: Layer) -> bool:
     """Whether a factor is a positive number: a size, a positive weight, or a function of such."""
     if atom.kind == "size":
         return True

@@ -18,7 +18,7 @@ from ...arithmetic.universe import Universe
 from ...automata.automaton import Automaton, Branch, exact_action, start_vector
 from ...automata.run import Values, run
 from ...derivation.affine import affine_layer
-from ...errors import Rejected
+from ...errors import NotAffine, Rejected
 from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .linear import Space, read_row
@@ -30,8 +30,7 @@ Future = tuple[Sequence[Values], int] | None
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Both bounds at the certificate's sizes."""
     (layer,) = layers
-    if affine_layer(layer).denominator is not None:
-        raise Rejected(f"{layer.name} is a ratio; these bounds are about affine readouts")
+    require_affine(layer)
     sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
     automaton = Automaton((layer,), sizes)
     claimed = int(data["state"])
@@ -42,6 +41,16 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     require_rank(layer, sizes, claimed + 1, data["table"])
     at = ", ".join(f"{k}={v}" for k, v in sizes.items())
     return f"the smallest state of {layer.name} at {at} has {claimed} entries"
+
+
+def require_affine(layer: Layer) -> None:
+    """Rejected unless the step and the output are affine in the state."""
+    try:
+        ratio = affine_layer(layer).denominator is not None
+    except NotAffine as error:
+        raise Rejected(f"{layer.name} is not affine in its state: {error}") from None
+    if ratio:
+        raise Rejected(f"{layer.name} is a ratio; these bounds are about affine readouts")
 
 
 def _reduced(automaton: Automaton, reduction: Mapping[str, Any]) -> int:

@@ -9,58 +9,23 @@ found at a place of a window of tokens holds at that place of every window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
-from ...arithmetic.poly import Frac, Poly, frac
+from ...arithmetic.poly import Frac, Poly, frac, variable
 from ...automata.automaton import entry_name
 from ...errors import Rejected
-from ...language.evaluate import Sizes
+from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
-from ...language.spec import deserialise
-from ...language.tensor import Tensor, text
-from .window import Index, Window, require_at_rest, require_comparable
+from ...language.ranges import ranges
+from .comparable import require_at_rest, require_comparable
+from .division import by_root
+from .known import Known
+from .power_series import SeriesRing
+from .window import Entry, Index, Window
 
-
-@dataclass(frozen=True)
-class Known:
-    """`entry = value` of the token `time` of every window of lag + 1 tokens.
-
-    older: the value reads the token after it; else the token itself.
-    """
-
-    name: str
-    index: Index
-    older: bool
-    value: Tensor
-    lag: int
-    time: int
-
-    @staticmethod
-    def read(row: Mapping[str, Any], bound: list[str]) -> Known:
-        """A relation as data."""
-        name, older = str(row["signal"]), bool(row["older"])
-        lag, time = int(row["lag"]), int(row["time"])
-        if name not in bound:
-            raise Rejected(f"{name} is free, and no relation may tie it")
-        if not 0 <= time <= lag - older:
-            raise Rejected(f"there is no token {time} at lag {lag}")
-        value = deserialise(row["value"])["value"]
-        if value.dims:
-            raise Rejected(f"the value of {name} is no scalar")
-        return Known(name, tuple(map(int, row["index"])), older, value, lag, time)
-
-    def times(self, lag: int) -> range:
-        """Where it holds in a window of another lag."""
-        return range(self.time, lag - self.lag + self.time + 1)
-
-    def __str__(self) -> str:
-        """The relation, and at which tokens it holds."""
-        place = f"of the {'last' if self.time else 'first'} of {self.lag + 1} tokens"
-        before = " before" if self.older else ""
-        said = f"{entry_name(self.name, self.index)}{before} = {text(self.value)}"
-        return said if self.older or not self.lag else f"{said} {place}"
+HIGHEST = 6
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -81,6 +46,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
             raise Rejected(f"step {at}, {relation}: {error}") from None
         known.append(relation)
     at_sizes = ", ".join(f"{k}={v}" for k, v in sizes.items())
+    if data["claim"]["sense"] != ("never" if "never" in data else "only if"):
+        raise Rejected(f"the derivation does not prove the sense {data['claim']['sense']}")
     if "never" in data:
         row = data["never"]
         _Derivation(Window(layers, sizes, bound, int(row["lag"]) + 1), known).contradict(row)
@@ -105,7 +72,7 @@ class _Derivation:
                 window.tokens[t][relation.name].entries[relation.index] = value
 
     def require(self, row: Mapping[str, Any], relation: Known) -> None:
-        """The coefficient that the row names vanishes exactly where the relation holds."""
+        """The coefficient that the row names vanishes only where the relation holds."""
         constant = self.window.signals[relation.name].kind == "constant"
         x = self.window.own[relation.name, relation.index, None if constant else relation.time]
         value = self._value(relation, relation.time)
@@ -114,9 +81,25 @@ class _Derivation:
             raise Rejected("the coefficient does not force it")
 
     def contradict(self, row: Mapping[str, Any]) -> None:
-        """The coefficient that the row names has no zero on the domain."""
-        coefficient = Frac(self._coefficient(row))
-        if not any(self.universe.certainly_positive(x) for x in (coefficient, -coefficient)):
+        """The coefficient that the row names has no zero on the domain.
+
+        Its sign shows that, or the one value of an entry at which it vanishes, outside a domain.
+        """
+        if "signal" in row:
+            relation = Known.read(row, list(self.window.bound))
+            self.require(row, relation)
+            signals = self.window.signals.values()
+            domains = {
+                entry_name(s.name, i): s.domain
+                for s in signals
+                for i in product(*map(range, shape_of(s.dims, self.window.sizes)))
+            }
+            found = ranges([relation.value], domains)[relation.value]
+            if not found.meet(self.window.signals[relation.name].domain.interval).is_empty():
+                raise Rejected(f"{relation} is possible")
+            return
+        certain = self.universe.certainly_positive
+        if not any(certain(x) or certain(-x) for x in self._readings(self._coefficient(row))):
             raise Rejected("the last coefficient is not shown to have no zero")
 
     def _value(self, relation: Known, time: int) -> Frac:
@@ -128,32 +111,70 @@ class _Derivation:
         return self.window.value(relation.value, self.window.entries(at, names))
 
     def _coefficient(self, row: Mapping[str, Any]) -> Poly:
-        """A monomial's coefficient in an entry of the difference of the two responses."""
+        """A monomial's coefficient in an entry of the difference of the two responses.
+
+        Of their power series in a free entry, or of those of their logarithms, where the row says.
+        """
         impulse, output = (tuple(map(int, row[key])) for key in ("input", "output"))
-        left, right = (
-            self.window.response(x, impulse).entries.get(output, frac(0))
-            for x in self.window.layers
-        )
-        wanted = {(str(n), tuple(map(int, i)), t): int(p) for n, i, t, p in row["monomial"]}
+        if "order" in row:
+            difference = self._expanded(row, impulse, output)
+        else:
+            left, right = (
+                self.window.response(x, impulse).entries.get(output, frac(0))
+                for x in self.window.layers
+            )
+            difference = left - right
+        wanted = {_entry(m[:3]): int(m[3]) for m in row["monomial"]}
         at = {v: key for key, x in self.window.own.items() for v in x.variables()}
-        for monomial, coefficient in self.window.coefficients(left - right).items():
+        for monomial, coefficient in self.window.coefficients(difference).items():
             if {at[v]: e for v, e in monomial} == wanted:
                 return coefficient
         return Poly({})
 
+    def _expanded(self, row: Mapping[str, Any], impulse: Index, output: Index) -> Frac:
+        order = int(row["order"])
+        if not 0 <= order <= HIGHEST:
+            raise Rejected(f"the order is between 0 and {HIGHEST}")
+        at, zero = _entry(row["in"]), [_entry(x) for x in row["zero"]]
+        ring = SeriesRing(self.universe, order)
+        found = []
+        for layer in self.window.layers:
+            y = self.window.expanded(layer, impulse, at, zero, order).entries.get(output)
+            y = ring.constant(frac(0)) if y is None else y
+            if row["log"]:
+                if not self.universe.certainly_positive(y.terms[0]):
+                    raise Rejected("the logarithm of what is not shown to be positive")
+                y = ring.function("log", y)
+            found.append(y)
+        difference: Frac = (found[0] - found[1]).terms[order]
+        return difference
+
     def _readings(self, coefficient: Poly) -> Iterator[Frac]:
-        """The coefficient, and for `p - q` with positive terms log p - log q, zero where it is."""
+        """Scalars that vanish where the coefficient does.
+
+        For `p - q` also p² - q², and with positive terms log p - log q; for a root times what is
+        positive its square.
+        """
+        certain = self.universe.certainly_positive
         yield Frac(coefficient)
-        if len(coefficient.terms) == 2:
-            parts = [Frac(Poly({m: c})) for m, c in coefficient.terms.items()]
+        parts = [Frac(Poly({m: c})) for m, c in coefficient.terms.items()]
+        if len(parts) == 2:
+            squares = parts[0] * parts[0] - parts[1] * parts[1]
+            yield Frac(self.universe.reduce(squares.num), squares.den)
             for p, q in (parts, parts[::-1]):
-                if self.universe.certainly_positive(p) and self.universe.certainly_positive(-q):
+                if certain(p) and certain(-q):
                     yield self.universe.log(p) - self.universe.log(-q)
+        for m in coefficient.terms if len(parts) == 1 else ():
+            for v, _ in m:
+                square = self.universe.variables[v].square
+                rest = Poly({tuple((w, e) for w, e in m if w != v): 1})
+                if square is not None and certain(Frac(rest)):
+                    yield Frac(square)
 
     def _forces(self, y: Frac, x: Frac, value: Frac) -> bool:
-        """Whether y vanishes exactly where `x = value`."""
+        """Whether y vanishes only where `x = value`: it is (x - value) q, and q has no zero."""
         certain = self.universe.certainly_positive
-        candidates = [(x, value)]
+        candidates = [(x, value), (self.universe.exp(x), self.universe.exp(value))]
         if certain(x) and certain(value):
             candidates.append((self.universe.log(x), self.universe.log(value)))
         for unknown, zero in candidates:
@@ -161,24 +182,16 @@ class _Derivation:
             if not sign:
                 continue
             (v,) = unknown.variables()
-            slope, rest = _linear(y.num, v)
-            others = slope.variables() | rest.variables() | y.den.variables()
-            if not slope or any(v in self.window.reads(u) for u in others):
-                continue
-            steep = any(certain(Frac(s)) for s in (slope, -slope))
-            root = Frac(slope) * zero * frac(sign) + Frac(rest)
-            if steep and self.universe.is_zero(root):
+            quotient, rest = by_root(y.num, v, zero * frac(sign))
+            # Of q x + r with r never zero, q is not zero where the whole is.
+            last = Frac(y.num) - quotient * Frac(variable(v))
+            whole = [] if v in quotient.num.variables() | last.num.variables() else [last]
+            steep = any(certain(q) or certain(-q) for q in (quotient, *whole))
+            if steep and self.universe.is_zero(rest):
                 return True
         return False
 
 
-def _linear(x: Poly, v: int) -> tuple[Poly, Poly]:
-    """`x = slope · v + rest`; slope 0 where v enters otherwise."""
-    slope, rest = Poly({}), Poly({})
-    for m, c in x.terms.items():
-        power = dict(m).get(v, 0)
-        if power > 1:
-            return Poly({}), x
-        part = Poly({tuple((w, e) for w, e in m if w != v): c})
-        slope, rest = (slope + part, rest) if power else (slope, rest + part)
-    return slope, rest
+def _entry(row: Sequence[Any]) -> Entry:
+    name, index, time = row
+    return str(name), tuple(map(int, index)), None if time is None else int(time)

@@ -24,13 +24,20 @@ from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from ...language.spec import deserialise
 from ...language.tensor import text
-from .window import Window, entries_of, require_at_rest, require_comparable
+from . import pairwise_forms
+from .comparable import require_at_rest, require_comparable, require_linear
+from .window import Window, entries_of
 
 EARLIER = "past."
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
-    """Both directions, at the certificate's sizes."""
+    """Both directions, at the certificate's sizes or for all."""
+    if data["claim"]["sense"] != "iff":
+        raise Rejected(f"both directions are proved, and the sense is {data['claim']['sense']}")
+    require_linear(layers)
+    if "sizes" not in data:
+        return pairwise_forms.check(layers, data)
     sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
     a, b = layers
     bound = [str(x) for x in data["bound"]]

@@ -61,7 +61,7 @@ class SeriesRing:
         return all(self.scalars.is_zero(a) for a in x.terms)
 
     def function(self, name: str, x: Series) -> Series:
-        """exp, cos, sin and the inverse; Rejected for others of a series that is not constant."""
+        """A function with derivatives; Rejected for others of a series that is not constant."""
         first = x.terms[0]
         rest = Series((self.scalars.number(Fraction(0)), *x.terms[1:]))
 
@@ -77,6 +77,16 @@ class SeriesRing:
             return self._power_series(-rest * inverse, lambda k: Fraction(1)) * inverse
         if name == "exp":
             return at_first("exp") * self._power_series(rest, lambda k: Fraction(1, factorial(k)))
+        if name == "log":
+            scaled = rest * at_first("inverse")
+            return at_first("log") + self._power_series(
+                scaled, lambda k: Fraction((-1) ** (k + 1), max(k, 1)) * (k > 0)
+            )
+        if name in ("sigmoid", "softplus"):
+            one = self.number(Fraction(1))
+            if name == "softplus":
+                return self.function("log", one + self.function("exp", x))
+            return self.function("inverse", one + self.function("exp", -x))
         if name in ("cos", "sin"):
             even = self._power_series(rest, lambda k: _turned(k) * (k % 2 == 0))
             odd = self._power_series(rest, lambda k: _turned(k) * (k % 2))

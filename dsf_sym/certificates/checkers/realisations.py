@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ...arithmetic.scalars import Irrational, Rationals
+from ...arithmetic.scalars import Balls, Irrational, Rationals
+from ...arithmetic.universe import Universe
 from ...automata.run import Values, count
 from ...errors import Rejected
+from ...language.domains import POSITIVE
 from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from .minimality import full_rank
 from .operators import Matrix, require_linear, response
+from .symbols import Symbols
 from .tokens import read_values, require_inside
 
 
@@ -88,25 +91,81 @@ def _matrix(rows: Sequence[Sequence[str]]) -> list[list[Fraction]]:
 def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The blocks W_l of y_i = Σ_l W_l u_{i-l}, l < L, span a space of the claimed dimension.
 
-    Heads give `W_ij = Σ_h α^h_ij V_h`, so that their least number is this dimension.
+    Heads give `W_ij = Σ_h α^h_ij V_h`, so that their least number is this dimension. Without a
+    length it is that at every L > N, as A^l is a combination of lower powers for l >= N. Generic:
+    for all weights but those at which some minor vanishes; the rank with the weights as unknowns is
+    an upper bound, that at the point a lower one.
     """
     (layer,) = layers
     sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    carried, length = str(data["carried"]), int(data["length"])
+    carried = str(data["carried"])
+    every = data["length"] is None
+    states = sum(count(s, sizes) for s in layer.of_kind("state"))
+    length = states + 1 if every else int(data["length"])
     if [s.name for s in layer.of_kind("token")] != [carried] or length < 1:
         raise Rejected(f"{layer.name} has tokens besides its input: its blocks depend on the time")
     constants = read_values(data["constants"])
     require_linear(layer, carried)
     for s in layer.of_kind("constant"):
         require_inside(s, constants, sizes, "the constants")
-    tokens: list[Values] = [{} for _ in range(length)]
-    into = count(layer.signal(carried), sizes)
-    columns = [
-        response(layer, tokens, p, carried, constants, sizes, Rationals()) for p in range(into)
-    ]
-    blocks = [[x for column in columns for x in column[lag]] for lag in range(length)]
-    found = full_rank(blocks, Rationals())
-    rank = 0 if found is None else len(found[0])
+
+    def blocks(weights: Mapping[str, Sequence[Any]], scalars: Any) -> Matrix:
+        tokens: list[Values] = [{} for _ in range(length)]
+        own: Any = weights
+        columns = [
+            response(layer, tokens, place, carried, own, sizes, scalars)
+            for place in range(count(layer.signal(carried), sizes))
+        ]
+        return [[x for column in columns for x in column[lag]] for lag in range(length)]
+
+    rank = _rank_at(lambda scalars: blocks(constants, scalars), certain=not data["generic"])
+    at = "these weights"
+    if data["generic"]:
+        at = "generic weights"
+        universe = Symbols()
+        unknown = {
+            s.name: [
+                universe.entry(
+                    f"{s.name}[{i}]",
+                    constant=True,
+                    positive=bool(s.domain.interval.within(POSITIVE.interval)),
+                )
+                for i in range(count(s, sizes))
+            ]
+            for s in layer.of_kind("constant")
+        }
+        if formal_rank(blocks(unknown, universe), universe) > rank:
+            raise Rejected(f"the blocks of unknown weights span more than {rank} dimensions")
     if rank != int(data["heads"]):
         raise Rejected(f"the blocks span {rank} dimensions")
-    return f"{layer.name} at these weights and length {length} is {rank} heads, and no fewer"
+    when = f"every length above {states}" if every else f"length {length}"
+    return f"{layer.name} at {at} and {when} is {rank} heads, and no fewer"
+
+
+def _rank_at(blocks: Callable[[Any], Matrix], *, certain: bool) -> int:
+    """The rank; of balls, where it is a lower bound alone, only if it need not be certain."""
+    try:
+        found = full_rank(blocks(Rationals()), Rationals())
+    except Irrational:
+        if certain:
+            raise Rejected("the blocks are not rational at these weights") from None
+        balls = Balls(256)
+        with balls.precision():
+            found = full_rank(blocks(balls), balls)
+    return 0 if found is None else len(found[0])
+
+
+def formal_rank(rows: Matrix, universe: Universe) -> int:
+    """The rank over fractions of the unknowns, an upper bound on that at any values."""
+    work, rank = [list(row) for row in rows], 0
+    for column in range(len(work[0]) if work else 0):
+        pivot = next((row for row in work if not universe.is_zero(row[column])), None)
+        if pivot is None:
+            continue
+        rank += 1
+        work = [
+            [x * pivot[column] - row[column] * p for x, p in zip(row, pivot, strict=True)]
+            for row in work
+            if row is not pivot
+        ]
+    return rank

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from ...arithmetic.poly import Frac, frac
@@ -14,6 +13,7 @@ from ...language.evaluate import evaluate
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.spec import deserialise
+from .size_formulas import entries
 
 LENGTH = "L"
 
@@ -39,9 +39,5 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
 def _numbers(layer: Layer, known: Mapping[str, Frac]) -> Frac:
     total = frac(0)
     for s in layer.of_kind("state"):
-        entries = frac(1)
-        for dim in s.dims:
-            parts = [frac(Fraction(p)) if p.isdigit() else known[p] for p in dim.split("+")]
-            entries = entries * sum(parts, start=frac(0))
-        total = total + entries
+        total = total + entries(s.dims, known)
     return total * known[LENGTH] if isinstance(layer, KernelLayer) else total

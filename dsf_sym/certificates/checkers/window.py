@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
 
 from ...arithmetic.poly import Frac, Poly, frac
@@ -15,44 +16,15 @@ from ...arithmetic.sparse import Sparse, SparseAlgebra
 from ...arithmetic.universe import Universe
 from ...automata.automaton import entry_name
 from ...errors import Rejected
-from ...language.domains import NEGATIVE, POSITIVE, REAL
+from ...language.domains import NEGATIVE, POSITIVE
 from ...language.evaluate import Sizes, evaluate, shape_of
 from ...language.layer import Layer, Signal
-from ...language.tensor import Function, Input, Tensor, walk
+from ...language.tensor import Input, Tensor, walk
+from .power_series import Series, SeriesRing
 
 Index = tuple[int, ...]
+Entry = tuple[str, Index, int | None]
 Values = dict[str, Sparse]
-BRANCHING = ("relu", "elu", "step")
-
-
-def require_comparable(layers: Sequence[Layer], bound: Sequence[str]) -> str:
-    """The common input of two layers that start from zero; free signals must fill open sets."""
-    inputs = {layer.input_name for layer in layers}
-    if len(inputs) > 1 or None in inputs:
-        raise Rejected("the layers have no common input")
-    (name,) = inputs
-    for layer in layers:
-        if layer.start:
-            raise Rejected(f"{layer.name} does not start from zero")
-        graphs = [*layer.step.values(), layer.output]
-        if any(isinstance(n, Function) and n.name in BRANCHING for n in walk(*graphs)):
-            raise Rejected(f"{layer.name} branches, and its outputs are no polynomials")
-        if layer.signal(str(name)).domain != REAL:
-            raise Rejected(f"the input {name} does not range over the reals")
-        for s in layer.signals:
-            if s.kind != "state" and s.name not in bound:
-                _require_open(s)
-    if name in bound:
-        raise Rejected(f"the input {name} is not free")
-    return str(name)
-
-
-def _require_open(s: Signal) -> None:
-    """Refuse a free signal whose values fill no open set: polynomials could vanish on them."""
-    interval = s.domain.interval
-    point = interval.low is not None and interval.low == interval.high
-    if s.domain.unit or s.domain.values or point:
-        raise Rejected(f"{s.name} is free, and its values, {s.domain}, fill no open set")
 
 
 @dataclass
@@ -67,7 +39,7 @@ class Window:
     bound: Sequence[str]
     length: int
     universe: Universe = field(default_factory=Universe)
-    own: dict[tuple[str, Index, int | None], Frac] = field(default_factory=dict)
+    own: dict[Entry, Frac] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.signals = {s.name: s for x in self.layers for s in x.signals if s.kind != "state"}
@@ -121,24 +93,51 @@ class Window:
 
     def step(self, layer: Layer, time: int, state: Values, u: Sparse) -> list[Sparse]:
         """The new states and the output at a time, with an input put in."""
-        inputs = {**self.tokens[time], **state, str(layer.input_name): u}
-        return evaluate([*layer.step.values(), layer.output], inputs, self.algebra)
+        return _step(layer, self.tokens[time], state, u, self.algebra)
 
     def response(self, layer: Layer, impulse: Index) -> Sparse:
         """The last output after a unit input at time 0."""
+        return self._response(layer, impulse, self.tokens, self.algebra)
+
+    def expanded(
+        self, layer: Layer, impulse: Index, at: Entry, zero: list[Entry], order: int
+    ) -> Sparse:
+        """The same as power series in one free entry, others put to zero."""
+        ring = SeriesRing(self.universe, order)
+        gone = {v for key in (at, *zero) for v in self.own[key].variables()}
+        if not gone <= self.free:
+            raise Rejected("only free entries are expanded in or put to zero")
+        (small,) = self.own[at].variables()
+
+        def series(x: Frac) -> Series:
+            if x.variable() == small:
+                return ring.times_small(frac(1))
+            if x.variable() in gone:
+                return ring.constant(frac(0))
+            if any(self.reads(v) & gone for v in x.variables()):
+                raise Rejected("a relation reads an entry that is expanded in")
+            return ring.constant(x)
+
+        tokens = [{n: x.map(series) for n, x in token.items()} for token in self.tokens]
+        return self._response(layer, impulse, tokens, SparseAlgebra(ring, self.sizes))
+
+    def _response(
+        self, layer: Layer, impulse: Index, tokens: list[Values], algebra: SparseAlgebra
+    ) -> Sparse:
         shape = shape_of(layer.signal(str(layer.input_name)).dims, self.sizes)
         state = self.rest(layer)
-        for t in range(self.length):
-            u = Sparse(shape, {impulse: frac(1)} if t == 0 else {})
-            *new, y = self.step(layer, t, state, u)
+        for t, token in enumerate(tokens):
+            one = algebra.scalars.number(Fraction(1))
+            u = Sparse(shape, {impulse: one} if t == 0 else {})
+            *new, y = _step(layer, token, state, u, algebra)
             state = dict(zip(layer.step, new, strict=True))
         return y
 
     def coefficients(self, x: Frac) -> dict[tuple[tuple[int, int], ...], Poly]:
-        """The numerator by monomials of free variables; no function or denominator reads them."""
+        """The numerator by monomials of free variables, which no function reads."""
         hidden = {v for v in x.variables() if v not in self.free and self.reads(v) & self.free}
-        if hidden or x.den.variables() & self.free:
-            raise Rejected("a free signal is in a denominator or inside a function")
+        if hidden:
+            raise Rejected("a free signal is inside a function")
         found: dict[tuple[tuple[int, int], ...], Poly] = {}
         for m, c in self.universe.reduce(x.num).terms.items():
             key = tuple((v, e) for v, e in m if v in self.free)
@@ -161,13 +160,11 @@ class Window:
         return found
 
 
-def require_at_rest(window: Window) -> None:
-    """Refuse layers that add to their state or output without an input."""
-    for layer in window.layers:
-        nothing = Sparse(shape_of(layer.signal(str(layer.input_name)).dims, window.sizes), {})
-        found = window.step(layer, window.length - 1, window.rest(layer), nothing)
-        if any(entries_of(x, Sparse((), {})) for x in found):
-            raise Rejected(f"{layer.name} adds to its state or output without an input")
+def _step(
+    layer: Layer, token: Values, state: Values, u: Sparse, algebra: SparseAlgebra
+) -> list[Sparse]:
+    inputs = {**token, **state, str(layer.input_name): u}
+    return evaluate([*layer.step.values(), layer.output], inputs, algebra)
 
 
 def entries_of(x: Sparse, y: Sparse) -> list[Frac]:

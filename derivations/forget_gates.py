@@ -1,0 +1,168 @@
+"""The forget gates of recurrent networks and of S6 as functions of the input: claims.
+
+J. Sieber, C. Amo Alonso, A. Didier, M. N. Zeilinger, A. Orvieto. Understanding the Differences in
+Foundation Models: Attention, State Space Models, and Recurrent Neural Networks. NeurIPS 2024.
+"""
+
+from dsf_sym import (
+    Const,
+    Gate,
+    Mat,
+    Positive,
+    Scalar,
+    State,
+    Vec,
+    claim,
+    exp,
+    layer,
+    log,
+    sigmoid,
+    softplus,
+)
+
+SOURCE = "Sieber et al. 2024"
+
+
+@layer
+def _qlstm_power(
+    h: State["d"], v: Vec["d"], z: Vec["d"], g: Gate["d"], o: Gate["d"], a: Const[Positive]
+):
+    """The forget gate of S6, σ(-z)^a, as a power."""
+    h = sigmoid(-z) ** a * h + g * v
+    return h, o * h
+
+
+@layer
+def _gate(
+    h: State["d"],
+    v: Vec["d"],
+    u: Vec["d"],
+    g: Gate["d"],
+    o: Gate["d"],
+    W: Const[Mat["d", "d"]],
+    b: Const[Vec["d"]],
+):
+    """The forget gate is σ(W u + b)."""
+    h = sigmoid(W @ u + b) * h + g * v
+    return h, o * h
+
+
+@layer
+def _reversed_gate(
+    h: State["d"],
+    v: Vec["d"],
+    u: Vec["d"],
+    g: Gate["d"],
+    o: Gate["d"],
+    W: Const[Mat["d", "d"]],
+    b: Const[Vec["d"]],
+):
+    """The forget gate is 1 / (1 + e^{W u + b})."""
+    h = h / (1 + exp(W @ u + b)) + g * v
+    return h, o * h
+
+
+@layer
+def _power_gate(h: State["d"], v: Vec["d"], u: Vec["d"], a: Const[Positive]):
+    """The forget gate is σ(-u)^a."""
+    h = sigmoid(-u) ** a * h + v
+    return h, h
+
+
+@layer
+def _affine_gate(h: State["d"], v: Vec["d"], u: Vec["d"], w: Const[Scalar], b: Const[Scalar]):
+    """The forget gate is σ(w u + b)."""
+    h = sigmoid(w * u + b) * h + v
+    return h, h
+
+
+def _logit(a):
+    """The argument z' of σ(z') = σ(-z)^a."""
+
+    def logit(z):
+        f = exp(-a * softplus(z))
+        return log(f) - log(1 - f)
+
+    return logit
+
+
+def _at_middle(a):
+    @layer
+    def twice(z: Scalar, t: Scalar):
+        """Twice the logit in the middle of z - t and z + t."""
+        return (2 * _logit(a)(z),)
+
+    return twice
+
+
+def _at_ends(a):
+    @layer
+    def both(z: Scalar, t: Scalar):
+        """The sum of the logits at z - t and z + t."""
+        return (_logit(a)(z - t) + _logit(a)(z + t),)
+
+    return both
+
+
+claims = [
+    claim(
+        "The decay of S6 is a power of the reversed sigmoid: e^{-a softplus(z)} = σ(-z)^a",
+        "equal",
+        a=_qlstm_power,
+        b="qlstm_s6",
+        expect="proved",
+        paper=26,
+        source=f"{SOURCE}, eq. (23)",
+    ),
+    claim(
+        "Every reversed sigmoid gate affine in the input is a sigmoid gate affine in the input",
+        "equal",
+        a=_gate,
+        b=_reversed_gate,
+        given=["_gate.W = -W", "_gate.b = -b"],
+        expect="proved",
+        paper=26,
+        source=f"{SOURCE}, section 4.3",
+    ),
+    claim(
+        "At a = 1 the gate σ(-z)^a is a sigmoid of an affine function of z",
+        "equal",
+        a=_at_middle(1),
+        b=_at_ends(1),
+        expect="proved",
+        paper=26,
+    ),
+    claim(
+        "At a = 2 the gate σ(-z)^a is a sigmoid of an affine function of z",
+        "equal",
+        a=_at_middle(2),
+        b=_at_ends(2),
+        expect="refuted",
+        paper=26,
+    ),
+    claim(
+        "The gate σ(-u)^a is a sigmoid of an affine function of u exactly at a = 1",
+        "conditions",
+        a=_power_gate,
+        b=_affine_gate,
+        are=[["a = 1", "w = -1", "b = 0"]],
+        expect="conditional",
+        paper=26,
+    ),
+    claim(
+        "As a free gate of the token the forget gate of S6 is that of qLSTM",
+        "contains",
+        a="qlstm",
+        b="qlstm_s6",
+        expect="proved",
+        paper=26,
+    ),
+    claim(
+        "qLSTM is RG-LRU exactly with a constant forget gate f and an output gate √(1 - f²)",
+        "conditions",
+        a="qlstm",
+        b="rg_lru",
+        are=[["o = sqrt(1 - f**2)", "f in (0, 1)", "f before = f"]],
+        expect="conditional",
+    ),
+]
