@@ -1,4 +1,4 @@
-"""`dsf bench code`: generated torch code beside other people's, and how it grows with length.
+"""`dsf bench code`: generated code beside other people's, and beside what the machine allows.
 
 Nothing is timed that does not agree with the definition. All contenders of a comparison take turns
 in one process, so that a busy machine is busy for all of them; figures are medians.
@@ -6,11 +6,12 @@ in one process, so that a busy machine is busy for all of them; figures are medi
 
 from __future__ import annotations
 
+import inspect
 import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,35 +20,53 @@ import torch
 from dsf_sym import Layer, find
 from dsf_sym.errors import DsfError
 
-from . import samples
+from . import native, samples
 from .budgets import budget
+from .choice import kernel
+from .limits import Machine, work
 from .oracle import definition
-from .peers import PEERS, Peer, arguments, inputs
-from .run import ORDER, schedules
+from .peers import PEERS, Peer, arguments, causal_softmax, inputs
+from .run import ORDER, run, schedules
 
-LENGTHS = (512, 2048, 8192)
+LENGTHS = (512, 2048, 8192, 32768)
+BATCHES = (1, 4)
 LAYERS = tuple(dict.fromkeys(peer.layer for peer in PEERS))
 SIZES: dict[str, tuple[int, dict[str, int]]] = {"s6": (1, {"d": 512, "n": 16})}
-"""Heads and sizes; four heads of 64 by 64 for the others."""
-GROWTH = (512, 1024, 2048, 4096, 8192)
-LONGEST = 3.0
-OURS = "generated"
+"""Heads and sizes; those of OTHERS for the other layers."""
+OTHERS = (4, {"n": 64, "d": 64})
+PREFIX = 2048
+"""So many tokens are compared with the definition; longer outputs with float64 code as well."""
+PERIOD = 8192
+OURS = ("cpp", "torch", "numpy")
+SOFTMAX = "torch SDPA softmax"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median milliseconds of one contender for one pass, and its ratio to the generated code.
+    """Median milliseconds of one contender for one pass.
 
-    error: the largest difference from the definition, over the largest output.
+    ratio: over those of our first contender. bytes, operations, limit: what a pass of the layer
+    takes at least, and the milliseconds that the machine allows for it. error: the largest
+    difference from what the contender should compute, over the largest output; softmax, put beside
+    the layers that could stand in its place, should compute softmax.
     """
 
     layer: str
+    batch: int
     length: int
     backward: bool
     contender: str
     milliseconds: float
     ratio: float
+    bytes: int
+    operations: int
+    limit: float
     error: float
+
+    @property
+    def times_limit(self) -> float:
+        """How many times the limit it takes."""
+        return self.milliseconds / self.limit
 
 
 @dataclass(frozen=True)
@@ -59,46 +78,56 @@ class Absent:
     reason: str
 
 
-@dataclass(frozen=True)
-class Growth:
-    """Milliseconds and peak MiB by length, and the powers of the length that they grow with.
-
-    The powers are the slopes of straight lines fitted to the logarithms: 1 is linear.
-    """
-
-    layer: str
-    backward: bool
-    lengths: tuple[int, ...]
-    milliseconds: tuple[float, ...]
-    mebibytes: tuple[float, ...]
-
-    @property
-    def power_of_time(self) -> float:
-        """The power of the length that the time grows with."""
-        return _slope(self.lengths, self.milliseconds)
-
-    @property
-    def power_of_memory(self) -> float:
-        """The power of the length that the peak memory grows with."""
-        return _slope(self.lengths, self.mebibytes)
-
-
 Call = Callable[[], Any]
 
 
+@dataclass
+class Race:
+    """The contenders for one layer.
+
+    limit: the seconds that a pass may take. out: who is out of which pass, forward or with
+    backward. last: the seconds and tokens of the pass before.
+    """
+
+    layer: Layer
+    limit: float
+    calls: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    out: set[tuple[str, bool]] = field(default_factory=set)
+    last: dict[tuple[str, bool], tuple[float, int]] = field(default_factory=dict)
+
+    def late(self, name: str, backward: bool, tokens: int) -> str:
+        """Why a pass would take too long, if it would: it grows with the tokens at least."""
+        seconds, before = self.last.get((name, backward), (0.0, 1))
+        expected = seconds * tokens / before
+        if expected <= self.limit:
+            return ""
+        way = "forward and backward" if backward else "forward"
+        return f"{way} of {tokens} tokens would take {expected:.1f} s or more"
+
+
 def compare(
-    layers: Sequence[str] = LAYERS, lengths: Sequence[int] = LENGTHS, *, rounds: int = 7
+    layers: Sequence[str] = LAYERS,
+    lengths: Sequence[int] = LENGTHS,
+    batches: Sequence[int] = BATCHES,
+    *,
+    machine: Machine,
+    rounds: int = 7,
+    limit: float = 10.0,
 ) -> Iterator[Timing | Absent]:
-    """Generated torch code and every peer for the same layer, forward and forward + backward.
+    """Generated code and every peer for the same layer, forward, and forward and backward.
 
     Parameters
     ----------
     layers
         Names of layers that have peers.
-    lengths
-        Numbers of tokens.
+    lengths, batches
+        Numbers of tokens, and of sequences.
+    machine
+        Its rates, from which limits are formed.
     rounds
         How often each contender has its turn.
+    limit
+        Seconds: a pass that would take longer is left out, and named.
 
     Raises
     ------
@@ -108,65 +137,87 @@ def compare(
     for name in layers:
         if name not in LAYERS:
             raise DsfError(f"bench code: {name} has no peer; there are {', '.join(LAYERS)}")
-        layer, slow = find(name), set()
-        peers: dict[str, Callable[..., Any]] = {}
-        for peer in (p for p in PEERS if p.layer == name):
-            try:
-                peers[peer.name] = peer.load()
-            except DsfError as error:
-                yield Absent(name, peer.name, str(error).removeprefix(f"{peer.name}: "))
-        for length in lengths:
-            given = signals(layer, length)
-            calls = {OURS: generated(layer)} | {n: p for n, p in peers.items() if n not in slow}
-            agreed: dict[str, tuple[Callable[..., Any], list[Any], float]] = {}
-            want = _definition(layer, given)
-            for contender, call in calls.items():
-                leaves = inputs(given, arguments(call))
-                error = _error(call, leaves, want)
-                allowed = budget(schedule_of(layer), "float32")
-                if error <= allowed:
-                    agreed[contender] = call, leaves, error
-                elif contender == OURS:
+        race = Race(find(name), limit)
+        yield from _entered(race)
+        for length in sorted(lengths):
+            for batch in sorted(batches):
+                yield from _heat(race, batch, length, machine, rounds)
+
+
+def _entered(race: Race) -> Iterator[Absent]:
+    """Put in our code and the peers that are installed."""
+    layer = race.layer
+    for backend in OURS:
+        try:
+            race.calls[backend] = generated(layer, backend)
+        except (native.NoCompiler, native.NotCompiled) as error:
+            yield Absent(layer.name, backend, str(error).splitlines()[0])
+    for peer in (p for p in PEERS if p.layer == layer.name):
+        try:
+            race.calls[peer.name] = peer.load()
+        except DsfError as error:
+            yield Absent(layer.name, peer.name, str(error).removeprefix(f"{peer.name}: "))
+    if layer.name not in SIZES:
+        race.calls[SOFTMAX] = causal_softmax
+
+
+def _heat(
+    race: Race, batch: int, length: int, machine: Machine, rounds: int
+) -> Iterator[Timing | Absent]:
+    """All contenders on the same signals."""
+    layer, tokens = race.layer, batch * length
+    given = signals(layer, length, batch)
+    want = _definition(layer, given)
+    errors: dict[str, float] = {}
+    for name, call in race.calls.items():
+        reason = race.late(name, False, tokens)
+        if (name, False) in race.out:
+            continue
+        if not reason:
+            right = _softmax(given) if name == SOFTMAX else want
+            errors[name] = _error(call, inputs(given, arguments(call)), right)
+            allowed = budget(schedule_of(layer), "float32")
+            if not errors[name] <= allowed:
+                reason = f"{errors.pop(name):.1e} from the definition at L = {length}"
+                if name in OURS:
                     raise DsfError(
-                        f"bench code: {name} at L = {length} is not timed: its generated code is "
-                        f"{error:.1e} from the definition, and {allowed:.0e} is allowed"
+                        f"bench code: {layer.name} is not timed: its {name} code is {reason}, and "
+                        f"{allowed:.0e} is allowed"
                     )
-                else:
-                    reason = f"{error:.1e} from the definition at L = {length}"
-                    yield Absent(name, contender, reason)
-            for backward in (False, True):
-                passes = {
-                    contender: _pass(call, leaves, backward)
-                    for contender, (call, leaves, _) in agreed.items()
-                    if contender not in slow
-                }
-                taken = interleaved(passes, rounds)
-                for contender, seconds in taken.items():
-                    ratio = seconds / taken[OURS]
-                    error = agreed[contender][2]
-                    yield Timing(name, length, backward, contender, seconds * 1e3, ratio, error)
-                    if seconds > LONGEST and contender != OURS:
-                        slow.add(contender)
-                        reason = f"left out after L = {length}, which took {seconds:.1f} s a pass"
-                        yield Absent(name, contender, reason)
-
-
-def growth(
-    layers: Sequence[str] = LAYERS, lengths: Sequence[int] = GROWTH, *, rounds: int = 3
-) -> Iterator[Growth]:
-    """Time and peak memory of the generated torch code against the length, two lengths or more."""
-    for name in layers:
-        layer = find(name)
-        call = generated(layer)
-        for backward in (False, True):
-            passes = {
-                length: _pass(call, inputs(signals(layer, length), arguments(call)), backward)
-                for length in lengths
-            }
-            taken = interleaved(passes, rounds)
-            memory = [peak(f) / 2**20 for f in passes.values()]
-            milliseconds = tuple(x * 1e3 for x in taken.values())
-            yield Growth(name, backward, tuple(lengths), milliseconds, tuple(memory))
+        if reason:
+            race.out |= {(name, False), (name, True)}
+            yield Absent(layer.name, name, reason)
+    heads, own = SIZES.get(layer.name, OTHERS)
+    sizes = {**own, "B": batch, "H": heads, "L": length}
+    for backward in (False, True):
+        passes: dict[str, Call] = {}
+        for name in errors:
+            reason = race.late(name, backward, tokens)
+            if (backward and name == "numpy") or (name, backward) in race.out:
+                continue
+            if reason:
+                race.out.add((name, backward))
+                yield Absent(layer.name, name, reason)
+                continue
+            call = race.calls[name]
+            passes[name] = _pass(call, inputs(given, arguments(call)), backward)
+        taken = interleaved(passes, rounds, race.limit)
+        least = work(layer, sizes, backward=backward)
+        for name, seconds in taken.items():
+            race.last[name, backward] = seconds, tokens
+            yield Timing(
+                layer=layer.name,
+                batch=batch,
+                length=length,
+                backward=backward,
+                contender=name,
+                milliseconds=seconds * 1e3,
+                ratio=seconds / next(iter(taken.values())),
+                bytes=least.bytes,
+                operations=least.operations,
+                limit=least.seconds(machine) * 1e3,
+                error=errors[name],
+            )
 
 
 def schedule_of(layer: Layer) -> str:
@@ -175,45 +226,87 @@ def schedule_of(layer: Layer) -> str:
     return next(name for name in ORDER if name in have)
 
 
-def generated(layer: Layer) -> Callable[..., Any]:
-    """The generated torch code of a layer, from its signals to its output."""
-    function = schedules(layer, "torch")[schedule_of(layer)]
+def generated(layer: Layer, backend: str = "torch") -> Callable[..., Any]:
+    """The generated code of a layer, from tensors of its signals to its output.
+
+    Raises NoCompiler or NotCompiled where the backend is "cpp" and there are no kernels.
+    """
+    if backend == "cpp":
+        kernel(layer).library("float32")
     names = [s.name for s in layer.signals if s.kind != "state"]
 
     def call(*xs: Any) -> Any:
-        return function(*xs)[0]
+        arrays = [x.numpy() for x in xs] if backend == "numpy" else xs
+        y, _ = run(layer, backend, **dict(zip(names, arrays, strict=True)))
+        return torch.from_numpy(y) if backend == "numpy" else y
 
     call.__signature__ = _signature(names)  # type: ignore[attr-defined]
     return call
 
 
 def _signature(names: Sequence[str]) -> Any:
-    import inspect
-
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature([inspect.Parameter(n, kind) for n in names])
 
 
-def signals(layer: Layer, length: int) -> dict[str, Any]:
-    """float32 signals of a layer: decays near 1, keys of norm 1."""
-    heads, sizes = SIZES.get(layer.name, (4, {"n": 64, "d": 64}))
-    drawn = samples.signals(layer, sizes, (1, heads, length), seed=length)
-    if "alpha" in drawn:
-        drawn["alpha"] = 0.9 + 0.1 * drawn["alpha"]
-    if "Delta" in drawn:
-        drawn["Delta"] = 0.1 * drawn["Delta"]
-    drawn["k"] = drawn["k"] / np.sqrt((drawn["k"] ** 2).sum(-1, keepdims=True))
-    return {name: torch.from_numpy(x).float() for name, x in drawn.items()}
+def signals(layer: Layer, length: int, batch: int = 1) -> dict[str, Any]:
+    """float32 signals of a layer at the sizes that are timed."""
+    heads, sizes = SIZES.get(layer.name, OTHERS)
+    return drawn(layer, sizes, (batch, heads, length))
+
+
+def long_signals(layer: Layer, length: int) -> dict[str, Any]:
+    """Signals of one long sequence, drawn for PERIOD tokens and repeated; sizes of 32 at most."""
+    heads, sizes = SIZES.get(layer.name, OTHERS)
+    made = drawn(layer, {n: min(x, 32) for n, x in sizes.items()}, (1, heads, PERIOD))
+    tokens = {s.name for s in layer.of_kind("token")}
+    at = torch.arange(length) % PERIOD
+    return {n: x[:, :, at] if n in tokens else x for n, x in made.items()}
+
+
+def drawn(layer: Layer, sizes: Mapping[str, int], lead: tuple[int, int, int]) -> dict[str, Any]:
+    """float32 signals for batch, heads and length `lead`: decays near 1, keys of norm 1."""
+    made = samples.signals(layer, sizes, lead, seed=lead[2])
+    if "alpha" in made:
+        made["alpha"] = 0.9 + 0.1 * made["alpha"]
+    if "Delta" in made:
+        made["Delta"] = 0.1 * made["Delta"]
+    if "k" in made:
+        made["k"] = made["k"] / np.sqrt((made["k"] ** 2).sum(-1, keepdims=True))
+    return {name: torch.from_numpy(x).float() for name, x in made.items()}
 
 
 def _definition(layer: Layer, given: Mapping[str, Any]) -> Any:
-    want, _ = definition(layer, {n: x.double().numpy() for n, x in given.items()})
-    return torch.from_numpy(want)
+    """What the output is: by the definition for a prefix, and by float64 code that agrees there.
+
+    The first outputs of a causal layer do not depend on later tokens.
+    """
+    exact = {n: x.double() for n, x in given.items()}
+    tokens = {s.name for s in layer.of_kind("token")}
+    first = {n: x[:, :, :PREFIX] if n in tokens else x for n, x in exact.items()}
+    prefix, _ = definition(layer, {n: x.numpy() for n, x in first.items()})
+    want = torch.from_numpy(prefix)
+    if next(exact[n] for n in tokens).shape[2] <= PREFIX:
+        return want
+    whole = generated(layer)(*exact.values())
+    error = float((whole[:, :, :PREFIX] - want).abs().max() / want.abs().max())
+    if not error <= budget(schedule_of(layer), "float64"):
+        raise DsfError(
+            f"bench code: {layer.name} is not timed: its torch code in float64 is {error:.1e} from "
+            f"the definition on {PREFIX} tokens"
+        )
+    return whole
+
+
+def _softmax(given: Mapping[str, Any]) -> Any:
+    """Causal softmax attention by its definition, on a prefix."""
+    few = {n: given[n][:, :, : PREFIX // 8].double().numpy() for n in ("q", "k", "v")}
+    return torch.from_numpy(definition(find("softmax_attention"), few)[0])
 
 
 def _error(call: Callable[..., Any], leaves: Sequence[Any], want: Any) -> float:
     with torch.no_grad():
-        got = call(*leaves)
+        got = call(*leaves)[:, :, : want.shape[2]]
     if got.shape != want.shape:
         return math.inf
     error = float((got.double() - want).abs().max() / want.abs().max())
@@ -237,16 +330,18 @@ def _pass(call: Callable[..., Any], leaves: Sequence[Any], backward: bool) -> Ca
     return both
 
 
-def interleaved(calls: Mapping[Any, Call], rounds: int) -> dict[Any, float]:
+def interleaved(
+    calls: Mapping[Any, Call], rounds: int, longest: float = math.inf
+) -> dict[Any, float]:
     """Median seconds of each call, all taking turns; a first round is not counted.
 
-    What takes longer than LONGEST has no further turn.
+    What takes longer than `longest` seconds has no further turn.
     """
     taken: dict[Any, list[float]] = {name: [] for name in calls}
     first: dict[Any, float] = {}
     for turn in range(rounds + 1):
         for name, call in calls.items():
-            if first.get(name, 0.0) > LONGEST:
+            if first.get(name, 0.0) > longest:
                 continue
             began = time.perf_counter()
             call()
@@ -286,8 +381,15 @@ def peak(call: Call) -> int:
     return watch.most
 
 
-def _slope(lengths: Sequence[int], values: Sequence[float]) -> float:
-    return float(np.polyfit(np.log(lengths), np.log(values), 1)[0])
-
-
-__all__ = ["LAYERS", "LENGTHS", "Absent", "Growth", "Peer", "Timing", "compare", "growth", "peak"]
+__all__ = [
+    "LAYERS",
+    "LENGTHS",
+    "Absent",
+    "Peer",
+    "Timing",
+    "compare",
+    "drawn",
+    "long_signals",
+    "peak",
+    "signals",
+]

@@ -43,8 +43,8 @@ class _Kernel(torch.autograd.Function):
         """The adjoint recurrence from the last token to the first."""
         if not ctx.kept_any:
             raise NoBackward(
-                f"run({ctx.kernel.layer.name}, backend='cpp'): its step has a function whose "
-                "derivative has no kernel; use backend='torch'"
+                f"run({ctx.kernel.layer.name}, backend={ctx.kernel.backend!r}): its step has a "
+                "function whose derivative has no kernel; use backend='torch'"
             )
         *arrays, kept = ctx.saved_tensors
         given = Arguments(ctx.sizes, tuple(arrays[: ctx.count]), tuple(arrays[ctx.count :]) or None)

@@ -184,6 +184,13 @@ def _s6_mamba(f: Any) -> Any:
     return call
 
 
+def causal_softmax(q: Any, k: Any, v: Any) -> Any:
+    """Causal softmax attention of torch: another layer than those that it is put beside."""
+    import torch
+
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
 _FLA = "fla/ops/"
 PEERS: tuple[Peer, ...] = (
     Peer(

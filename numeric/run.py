@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from dsf_sym import KernelLayer, Layer, find
-from dsf_sym.codegen import generate, generate_cpp, hashes
+from dsf_sym.codegen import generate, hashes
 from dsf_sym.errors import UnknownName
 
-from . import native
+from . import cuda
+from .choice import compiles, fastest, kernel
 from .contract import LOW, backend_of, check, check_lengths, shared_heads
+from .plans import keep, key, plan, plans
 
 ORDER = ("chunkwise", "convolution", "associative_scan", "parallel", "recurrent")
 
@@ -40,9 +43,11 @@ def run(
     layer
         A layer, or the name of one of the catalogue.
     backend
-        "numpy", "torch", "cpp", or "auto": the library whose arrays the signals are. "cpp" takes
-        and returns arrays of either, and runs compiled kernels; without a compiler it warns, and
-        runs the code of that library.
+        "numpy" or "torch", whose arrays the signals are; "cpp" takes and returns arrays of either,
+        and runs compiled kernels: without a compiler, or with one too old, it warns once, and runs
+        the code of that library. "cuda" takes and returns CuPy arrays, or torch tensors of a GPU.
+        "auto": the compiled kernels for arrays on the CPU, once a call of the layer was long enough
+        to compile them and `verify` has passed; before, and for other schedules, the library's.
     schedule
         "recurrent", "parallel", "chunkwise", "associative_scan", "convolution", or "auto":
         `recurrent` for one token, else the first of chunkwise, convolution, associative_scan,
@@ -71,26 +76,41 @@ def run(
         The argument, what was expected and what was given.
     UnknownName
         No such layer, backend, schedule or signal.
+    NoDevice
+        The backend is "cuda", and there is no GPU; the message says what is missing.
     """
-    layer = find(layer) if isinstance(layer, str) else layer
-    backend = backend_of(layer, backend, signals)
+    if isinstance(layer, str):
+        layer = find(layer) if ".py" in layer else _named(layer)
+    made = None
+    if lengths is heads is chunk is None and not check_domains:
+        made = key((backend, schedule, os.environ.get("OMP_NUM_THREADS")), signals, state)
+        ready = plans(layer).get(made) if made else None
+        if ready:
+            return ready(signals, state)
+    asked, backend = backend, backend_of(layer, backend, signals)
     if heads is not None:
         signals = shared_heads(layer, signals, heads)
     if lengths is not None:
         options: dict[str, Any] = {"chunk": chunk, "check_domains": check_domains}
-        return _packed(layer, backend, schedule, state, list(lengths), options, signals)
+        return _packed(layer, asked, schedule, state, list(lengths), options, signals)
     library = backend_of(layer, "auto", signals) if backend == "cpp" else backend
+    if backend == "cuda":
+        library = cuda.library(layer, signals)
     sizes = check(layer, library, signals, state, domains=check_domains)
-    if backend == "cpp" and not native.usable():
-        backend = library
     dtype = next(iter(signals.values())).dtype
     low = str(dtype) in LOW
     if low:
         signals = {name: _single(x) for name, x in signals.items()}
+    if asked == "auto" and chunk is None:
+        backend = fastest(layer, library, schedule, sizes, signals)
+    elif backend == "cpp" and not compiles(layer, _type_name("float32" if low else dtype)):
+        backend = library
     call = _schedule(layer, backend, schedule, sizes["L"])
     y, end = call(**signals, state=state, **chunk_of(call, chunk))
+    if made and backend == "cpp" and not low:
+        keep(layer, made, plan(kernel(layer), sizes, _type_name(dtype)))
     if low:
-        y = y.astype(dtype) if library == "numpy" else y.to(dtype)
+        y = y.to(dtype) if library == "torch" else y.astype(dtype)
     return y, end
 
 
@@ -174,14 +194,16 @@ def schedules(layer: Layer, backend: str = "numpy") -> dict[str, Callable[..., A
     """The functions of a layer by schedule."""
     if backend == "cpp":
         return {"recurrent": kernel(layer)}
+    if backend == "cuda":
+        return {"recurrent": cuda_kernel(layer)}
     functions: dict[str, Callable[..., Any]] = _module(layer, backend).SCHEDULES
     return functions
 
 
 @cache
-def kernel(layer: Layer) -> native.Kernel:
-    """The compiled kernels of a layer; they are compiled when they are first called."""
-    return native.Kernel(layer, generate_cpp(layer))
+def cuda_kernel(layer: Layer) -> cuda.CudaKernel:
+    """The CUDA kernels of a layer; they are compiled when they are first called."""
+    return cuda.CudaKernel(layer)
 
 
 def _schedule(layer: Layer, backend: str, schedule: str, length: int) -> Callable[..., Any]:
@@ -194,6 +216,17 @@ def _schedule(layer: Layer, backend: str, schedule: str, length: int) -> Callabl
             "the header of its generated file says why no other"
         )
     return have[schedule]
+
+
+def _type_name(dtype: Any) -> str:
+    """A type of either library, as kernels are called."""
+    return str(dtype).removeprefix("torch.")
+
+
+@cache
+def _named(name: str) -> Layer:
+    """A layer of the catalogue, which is looked through once."""
+    return find(name)
 
 
 def _single(x: Any) -> Any:

@@ -129,7 +129,8 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
     for command, arguments in asked.items():
         _, answer = ask(command, *arguments)
         assert answer["command"] == command
-    ask("bench", "code", "--layer", "ssd", "--length", "16", "--length", "32", "--rounds", "1")
+    quick = ("--layer", "ssd", "--length", "16", "--length", "32", "--rounds", "1")
+    ask("bench", "code", *quick, "--processes", "1")
     ask("show", "s6", "--latex")
     ask("compare", "gal", "gla")
     ask("compare")

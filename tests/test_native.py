@@ -13,7 +13,7 @@ from dsf_sym import KernelLayer, find
 from dsf_sym.codegen import generate_cpp
 from dsf_sym.errors import NotAffine, UnknownName
 from dsf_sym.language.loading import catalogue
-from numeric import ContractViolation, native, samples
+from numeric import ContractViolation, choice, native, samples
 from numeric.budgets import budget
 from numeric.oracle import definition
 
@@ -38,14 +38,14 @@ def kernel(name, threads=1):
 @pytest.fixture(autouse=True)
 def poisoned(monkeypatch):
     """Outputs hold NaN before a kernel writes them, and no sequence is too small for threads."""
-    empty = native._empty
+    empty = native.empty
 
     def filled(like, shape):
         x = empty(like, shape)
         x[...] = float("nan")
         return x
 
-    monkeypatch.setattr(native, "_empty", filled)
+    monkeypatch.setattr(native, "empty", filled)
     monkeypatch.setattr(native, "SMALL", 0)
 
 
@@ -191,42 +191,109 @@ def test_only_what_is_asked_for_is_differentiated():
 
 
 PLANTED = {
+    "off-by-one decay": ("at_gate1[t * (size.n) + i]", "at_gate1[(t ? t - 1 : t) * (size.n) + i]"),
+    "dropped gate": ("before[i] * b.at_gate1[t * (size.n) + i]", "before[i]"),
+    "transposed C": (
+        "b.at_factor3[t * size.n + r0 + r]",
+        "b.at_factor3[t * size.n + size.n - 1 - r0 - r]",
+    ),
+    "decay not handed on": (" * b.decay1[(b.steps - 1) * size.n + r0 + r]", ""),
+    "reset state": ("keeps = true", "keeps = false"),
+}
+PLANTED_PLAIN = {
     "off-by-one decay": ("b.at_alpha[t * size.n", "b.at_alpha[(t ? t - 1 : t) * size.n"),
     "dropped gate": ("(alpha_i * S_i)", "S_i"),
     "transposed C": ("b.at_q[t * size.n + r0 + r]", "b.at_q[t * size.n + size.n - 1 - r0 - r]"),
-    "reset state": ("b.keeps = true", "b.keeps = false"),
+    "range forgotten": ("within &= after[i] >= LEAST_DECAY", "within &= after[i] >= 0"),
 }
+BUGS = [*((name, x, 1) for name, x in PLANTED.items())]
+BUGS += [(f"{name}, gates near 0", x, 1e-250) for name, x in PLANTED_PLAIN.items()]
 
 
-@pytest.mark.parametrize("bug", list(PLANTED))
-def test_planted_bugs_are_caught(bug):
-    old, new = PLANTED[bug]
+def shrunk(given, factor):
+    """The signals with every third gate multiplied by a factor: too small to be folded."""
+    given = dict(given, alpha=given["alpha"].copy())
+    given["alpha"][:, :, ::3] *= factor
+    return given
+
+
+def altered(old, new):
+    """GLA's kernels with a part of the text replaced."""
     text = generate_cpp(LAYERS["gla"])
     assert old in text
-    made = native.Kernel(LAYERS["gla"], text.replace(old, new), native.Builder(flags=QUICK))
+    return native.Kernel(LAYERS["gla"], text.replace(old, new), native.Builder(flags=QUICK))
+
+
+@pytest.mark.parametrize(("bug", "texts", "factor"), BUGS, ids=[x[0] for x in BUGS])
+def test_planted_bugs_are_caught(bug, texts, factor):
     given, state = drawn("gla", 65)
+    given = shrunk(given, factor)
     want = definition(LAYERS["gla"], given, state)
-    assert error(made(**given, state=state), want) > 1e-3
+    assert error(kernel("gla")(**given, state=state), want) <= budget("recurrent", "float64")
+    got = altered(*texts)(**given, state=state)
+    assert not np.isfinite(got[0]).all() or error(got, want) > 1e-3
 
 
 WRONG_GRADIENTS = {
-    "adjoint without decay": ("(r3 * alpha_i)", "r3"),
-    "old and new state exchanged": ("b.past_S[(t + 1) *", "b.past_S[t *"),
+    "decay's adjoint not handed on": (
+        "carried_gate1[i] = a * b.at_gate1",
+        "carried_gate1[i] = 0 * b.at_gate1",
+    ),
+    "state after the block forgotten": ("+= adjoint[r] * state[r];", "+= 0;"),
+    "forward in time": (
+        "for (long t = b.steps - 1; t >= 0; --t) {",
+        "for (long t = 0; t < b.steps; ++t) {",
+    ),
     "adjoint not handed on": ("b.lambda_S[(r) * pitch + c];", "T(0);"),
 }
+WRONG_GRADIENTS_PLAIN = {
+    "adjoint without decay": ("(r3 * alpha_i)", "r3"),
+    "old and new state exchanged": ("b.past_S[(t + 1) *", "b.past_S[t *"),
+}
+WRONG = [*((name, x, 1) for name, x in WRONG_GRADIENTS.items())]
+WRONG += [(f"{name}, gates near 0", x, 1e-250) for name, x in WRONG_GRADIENTS_PLAIN.items()]
 
 
-@pytest.mark.parametrize("bug", list(WRONG_GRADIENTS))
-def test_planted_bugs_in_the_adjoint_are_caught(bug):
+@pytest.mark.parametrize(("bug", "texts", "factor"), WRONG, ids=[x[0] for x in WRONG])
+def test_planted_bugs_in_the_adjoint_are_caught(bug, texts, factor):
     pytest.importorskip("torch")
-    old, new = WRONG_GRADIENTS[bug]
-    text = generate_cpp(LAYERS["gla"])
-    assert old in text
-    made = native.Kernel(LAYERS["gla"], text.replace(old, new), native.Builder(flags=QUICK))
     given, state = drawn("gla", 37)
+    given = shrunk(given, factor)
     want = gradients(numeric.schedules(LAYERS["gla"], "torch")["recurrent"], given, state)
-    got = gradients(made, given, state)
+    right = gradients(kernel("gla"), given, state)
+    assert max(np.abs(a - b).max() for a, b in zip(right, want, strict=True)) < 1e-11
+    got = gradients(altered(*texts), given, state)
     assert max(np.abs(a - b).max() for a, b in zip(got, want, strict=True)) > 1e-3
+
+
+FOLDED = ("scalar_gated", "gla", "retnet", "rwkv6", "mlstm", "ssd")
+"""One gate and one for each row, constant ones, a state read before the token, two states, exp."""
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_gates_of_any_size(name):
+    layer = LAYERS[name]
+    gate = "alpha" if "alpha" in {s.name for s in layer.signals} else "Delta"
+    for value in (0.0, 1e-300, 0.02, 1.0, 3.0):
+        given, state = drawn(name, 41, lead=(1, 1))
+        at = (0,) if layer.signal(gate).kind == "constant" else (0, 0, slice(0, 41, 7))
+        given[gate][at] = value
+        want = definition(layer, given, state)
+        assert error(kernel(name)(**given, state=state), want) <= 1e-14, value
+
+
+@pytest.mark.parametrize("name", ["gla", "ssd", "normalised_attention"])
+def test_sweeps_over_states_of_several_tiles(name):
+    pytest.importorskip("torch")
+    layer = LAYERS[name]
+    sizes = {"n": 19, "d": 37}
+    for threads in (1, 3):
+        given = samples.signals(layer, sizes, (1, 1, 67), seed=2)
+        state = samples.state(layer, sizes, (1, 1), seed=4)[0]
+        want = gradients(numeric.schedules(layer, "torch")["recurrent"], given, state)
+        got = gradients(kernel(name, threads), given, state)
+        for a, b in zip(got, want, strict=True):
+            assert np.abs(a - b).max() <= 1e-11 * max(1, np.abs(b).max())
 
 
 def test_the_structure_chooses_the_kernel():
@@ -235,8 +302,14 @@ def test_the_structure_chooses_the_kernel():
         at = next(i for i, x in enumerate(lines) if x.startswith("// Kernel"))
         return " ".join(x.removeprefix("//").strip() for x in lines[at : lines.index("//", at)])
 
-    assert said("gla") == "Kernel: rows n, lanes d; rows apart, in registers."
-    assert said("gated_deltanet") == "Kernel: rows n, lanes d."
+    folded = "; decays folded within a block"
+    swept = "; backward in 3 sweeps"
+    apart = "Kernel: rows n, lanes d; rows apart, in registers"
+    assert said("gla") == f"{apart}{folded}{swept}."
+    assert said("mlstm") == f"{apart}{folded}."
+    assert said("linear_attention") == f"{apart}{swept}."
+    assert said("s6") == f"{apart}."
+    assert said("gated_deltanet") == "Kernel: rows n, lanes d; rows coupled, in memory."
     assert said("mingru") == "Kernel: lanes d."
     assert said("lru") == "Kernel: a plain loop over tokens: no state has the output's axis d."
     renamed = LAYERS["gla"].given(name="mine", k="1 - alpha")
@@ -251,7 +324,8 @@ def test_text_is_the_same_every_time_and_a_sum_over_the_past_has_none():
 
 @pytest.fixture(name="quick")
 def quickly_compiled(monkeypatch):
-    monkeypatch.setitem(numeric.run.__globals__, "kernel", lambda layer: kernel(layer.name))
+    for module in (numeric.run.__globals__, vars(choice)):
+        monkeypatch.setitem(module, "kernel", lambda layer: kernel(layer.name))
 
 
 def test_run_takes_arrays_of_either_library(quick):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ pytest.importorskip("numpy")
 import numeric
 from dsf_sym import find
 from dsf_sym.codegen import generate_cpp
-from numeric import native, samples
+from numeric import ContractViolation, choice, compiling, native, plans, samples
 
 try:
     native.compiler()
@@ -84,19 +85,97 @@ def test_two_processes_may_compile_at_once(tmp_path):
     ]
     assert [process.wait(120) for process in running] == [0, 0]
     (path,) = tmp_path.iterdir()
-    assert native._is_whole(path)
+    assert compiling._is_whole(path)
 
 
-def test_without_a_compiler_the_arrays_library_runs(given, monkeypatch):
+@pytest.fixture(name="fresh")
+def forgotten():
+    """What this process knows of compilers and kernels is forgotten, before and after."""
+    kept = (choice.say, choice.kernel, choice._known, choice._spent, plans.plans)
+    for x in kept:
+        x.cache_clear()
+    yield
+    for x in kept:
+        x.cache_clear()
+
+
+def test_without_a_compiler_the_arrays_library_runs(given, monkeypatch, fresh):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.warns(RuntimeWarning, match=r"no c\+\+, g\+\+ or clang\+\+ in PATH: install a C"):
+        assert agrees(numeric.run(MINGRU, "cpp", **given), given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         assert agrees(numeric.run(MINGRU, "cpp", **given), given)
     monkeypatch.setenv("CXX", "no-such-compiler -O2")
     with pytest.raises(native.NoCompiler, match="CXX is 'no-such-compiler -O2', which is not fou"):
         native.compiler()
     parts = {p.name: p for p in numeric.doctor()}
     assert parts["c++"].version is None and "skipped: compiled kernels" in str(parts["c++"])
+
+
+def test_an_old_compiler_is_said_and_the_arrays_library_runs(tmp_path, given, monkeypatch, fresh):
+    old = tmp_path / "old-compiler"
+    old.write_text("#!/bin/sh\necho 'unknown option -std=c++17' >&2\nexit 3\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("CXX", str(old))
+    monkeypatch.setattr(choice, "WORTH", 0)
+    for backend in ("cpp", "auto"):
+        with pytest.warns(RuntimeWarning, match=r"GCC 9 or Clang 14(?s:.*)arrays' library runs"):
+            assert agrees(numeric.run(MINGRU, backend, **given), given)
+        choice.say.cache_clear()
+
+
+def quick(monkeypatch, folder, text=None):
+    made = native.Kernel(MINGRU, text or generate_cpp(MINGRU), native.Builder(folder, QUICK))
+    for module in (numeric.run.__globals__, vars(choice)):
+        monkeypatch.setitem(module, "kernel", lambda layer: made)
+
+
+def test_auto_takes_a_verified_kernel_where_it_is_worth_it(tmp_path, given, monkeypatch, fresh):
+    quick(monkeypatch, tmp_path)
+    called = []
+    forward = native.Kernel.forward
+    monkeypatch.setattr(
+        native.Kernel, "forward", lambda *a, **b: called.append(1) or forward(*a, **b)
+    )
+    assert agrees(numeric.run(MINGRU, **given), given) and not called
+    monkeypatch.setattr(choice, "WORTH", 0)
+    assert agrees(numeric.run(MINGRU, **given), given) and called
+    called.clear()
+    for options in ({"schedule": "associative_scan"}, {"chunk": 4}):
+        assert agrees(numeric.run(MINGRU, **options, **given), given) and not called
+    assert len(list(tmp_path.glob("*.verified"))) == 2
+    monkeypatch.setattr(choice, "WORTH", 10**12)
+    assert agrees(numeric.run(MINGRU, schedule="recurrent", **given), given) and called
+
+
+def test_auto_leaves_a_kernel_that_is_wrong(tmp_path, given, monkeypatch, fresh):
+    right = generate_cpp(MINGRU)
+    wrong = right.replace("S_[c] =", "S_[c] = T(2) *").replace("h_[c] =", "h_[c] = T(2) *")
+    assert wrong != right
+    quick(monkeypatch, tmp_path, wrong)
+    monkeypatch.setattr(choice, "WORTH", 0)
+    with pytest.warns(RuntimeWarning, match=r"NOT VERIFIED(?s:.*)the arrays' library runs"):
+        assert agrees(numeric.run(MINGRU, **given), given)
+
+
+def test_a_call_is_made_again_without_weaker_errors(tmp_path, given, monkeypatch, fresh):
+    quick(monkeypatch, tmp_path)
+    first = numeric.run(MINGRU, "cpp", **given)
+    again = numeric.run(MINGRU, "cpp", state=first[1], **given)
+    numeric.run(MINGRU, "cpp", state=first[1], **given)
+    assert len(plans.plans(MINGRU)) == 2
+    want = numeric.run(
+        MINGRU, "cpp", state=first[1], **{n: x[::-1][::-1] for n, x in given.items()}
+    )
+    assert (again[0] == want[0]).all() and (again[1] == want[1]).all()
+    name = next(iter(given))
+    for wrong in ({name: given[name][..., :3]}, {name: given[name].astype("float32")}):
+        with pytest.raises(ContractViolation):
+            numeric.run(MINGRU, "cpp", **{**given, **wrong})
+    with pytest.raises(ContractViolation, match=r"h: expected \[B, H, d\]"):
+        numeric.run(MINGRU, "cpp", state=first[1][:, :1], **given)
 
 
 def test_a_compiler_that_fails_is_quoted(tmp_path, given, monkeypatch):

@@ -8,9 +8,10 @@ pytest.importorskip("torch")
 import torch
 
 import numeric
-from dsf_sym import find
+from dsf_sym import costs, find
 from dsf_sym.errors import DsfError
-from numeric import bench, samples
+from numeric import bench, growth, limits, native, samples
+from numeric.limits import Machine
 from numeric.peers import PEERS, Peer, arguments, inputs
 
 FILE = """
@@ -30,6 +31,10 @@ def right(q, k, v, scale=1.0):
 
 def wrong(q, k, v):
     return 2 * right(q, k, v)
+
+def late(q, k, v):
+    y = right(q, k, v)
+    return torch.cat([y[:, :, :-1], 2 * y[:, :, -1:]], 2)
 
 SCALE = 1
 """
@@ -69,19 +74,43 @@ def test_one_function_of_a_package_that_cannot_be_imported():
         missing.load()
 
 
+MACHINE = Machine(threads=1, bandwidth=1e9, peak=1e9)
+"""A machine on which every limit is easily computed."""
+
+
+def race(*arguments, **options):
+    return list(bench.compare(*arguments, machine=MACHINE, **options))
+
+
 def test_what_agrees_is_timed_and_what_does_not_is_named(monkeypatch):
     missing = Peer("linear_attention", "no-such-peer", "no_such/naive.py", "f", lambda f: f)
     monkeypatch.setattr(bench, "PEERS", (fake("right"), fake("wrong"), missing))
-    rows = list(bench.compare(["linear_attention"], [8, 16], rounds=1))
+    monkeypatch.setattr(bench, "OURS", ("torch", "numpy"))
+    rows = race(["linear_attention"], [8, 16], [1, 2], rounds=1)
     timed = [row for row in rows if isinstance(row, bench.Timing)]
-    names = ["generated", "fake-peer right"]
-    assert [row.contender for row in timed] == names * 4
-    assert [row.backward for row in timed] == [False, False, True, True] * 2
+    names = ["torch", "numpy", "fake-peer right", bench.SOFTMAX]
+    both = [name for name in names if name != "numpy"]
+    assert [row.contender for row in timed] == (names + both) * 4
+    assert [(row.length, row.batch) for row in timed][::7] == [(8, 1), (8, 2), (16, 1), (16, 2)]
+    assert [row.backward for row in timed] == ([False] * 4 + [True] * 3) * 4
     assert all(row.milliseconds > 0 and row.error < 4e-6 for row in timed)
-    assert [row.ratio for row in timed if row.contender == "generated"] == [1.0] * 4
+    assert all(row.times_limit == row.milliseconds / row.limit for row in timed)
+    assert {row.ratio for row in timed if row.contender == "torch"} == {1.0}
     reasons = {row.contender: row.reason for row in rows if isinstance(row, bench.Absent)}
     assert reasons["no-such-peer f"] == "no-such-peer is not installed"
-    assert "from the definition at L = 16" in reasons["fake-peer wrong"]
+    assert "from the definition at L = 8" in reasons["fake-peer wrong"]
+
+
+def test_long_outputs_are_held_against_float64_code_that_agrees_on_a_prefix(monkeypatch):
+    monkeypatch.setattr(bench, "PEERS", (fake("late"), fake("right")))
+    monkeypatch.setattr(bench, "OURS", ("torch",))
+    monkeypatch.setattr(bench, "PREFIX", 16)
+    rows = race(["linear_attention"], [32], [1], rounds=1)
+    assert [x.contender for x in rows if isinstance(x, bench.Absent)] == ["fake-peer late"]
+    right = bench.generated(find("linear_attention"))
+    monkeypatch.setattr(bench, "generated", lambda layer, backend="torch": lambda *xs: -right(*xs))
+    with pytest.raises(DsfError, match=r"torch code in float64 is .* from the definition"):
+        bench._definition(find("linear_attention"), bench.signals(find("linear_attention"), 32))
 
 
 def test_generated_code_that_is_wrong_is_not_timed(monkeypatch):
@@ -90,26 +119,68 @@ def test_generated_code_that_is_wrong_is_not_timed(monkeypatch):
     def wrong(q, k, v):
         return right(q, k, v) + 1e-3
 
-    monkeypatch.setattr(bench, "generated", lambda layer: wrong)
-    with pytest.raises(DsfError, match=r"linear_attention at L = 8 is not timed: .* is allowed"):
-        list(bench.compare(["linear_attention"], [8], rounds=1))
+    monkeypatch.setattr(bench, "generated", lambda layer, backend: wrong)
+    with pytest.raises(DsfError, match=r"linear_attention is not timed: its cpp code .* allowed"):
+        race(["linear_attention"], [8], rounds=1)
     with pytest.raises(DsfError, match="retnet has no peer; there are linear_attention"):
-        list(bench.compare(["retnet"]))
+        race(["retnet"])
+
+
+def test_what_would_take_longer_than_the_limit_is_left_out_and_named(monkeypatch):
+    monkeypatch.setattr(bench, "PEERS", (fake("right"),))
+    monkeypatch.setattr(bench, "OURS", ("torch",))
+    taken = {"torch": 0.1, "fake-peer right": 0.4, bench.SOFTMAX: 0.1}
+    monkeypatch.setattr(
+        bench, "interleaved", lambda calls, rounds, longest: {name: taken[name] for name in calls}
+    )
+    rows = race(["linear_attention"], [8, 16, 32], [1], rounds=1, limit=1.0)
+    absent = [(row.contender, row.reason) for row in rows if isinstance(row, bench.Absent)]
+    assert absent == []
+    rows = race(["linear_attention"], [8, 16, 32], [1], rounds=1, limit=0.7)
+    (row,) = [row for row in rows if isinstance(row, bench.Absent)]
+    assert row.contender == "fake-peer right"
+    assert row.reason == "forward of 16 tokens would take 0.8 s or more"
+    timed = [row for row in rows if isinstance(row, bench.Timing)]
+    assert {row.length for row in timed if row.contender == "fake-peer right"} == {8}
 
 
 def test_contenders_take_turns_and_a_slow_one_has_none_after_the_first(monkeypatch):
     turns = []
     clock = iter(range(0, 10**6))
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(bench, "LONGEST", 1.0)
 
     def slow():
         turns.append("slow")
         next(clock)
 
-    taken = bench.interleaved({"quick": lambda: turns.append("quick"), "slow": slow}, 2)
+    taken = bench.interleaved({"quick": lambda: turns.append("quick"), "slow": slow}, 2, 1.0)
     assert turns == ["quick", "slow", "quick", "quick"]
     assert taken == {"quick": 1, "slow": 2}
+
+
+def test_the_limit_is_the_larger_of_bytes_and_operations():
+    layer = find("scalar_gated")
+    sizes = {"n": 3, "d": 5, "B": 2, "H": 1, "L": 7}
+    found = limits.work(layer, sizes)
+    tokens = 2 * 7
+    assert found.bytes == 4 * tokens * (3 + 3 + 5 + 1 + 5)
+    assert found.operations == tokens * costs(layer).flops.at(sizes)
+    both = limits.work(layer, sizes, backward=True)
+    assert both.bytes == 4 * tokens * (3 * (3 + 3 + 5 + 1) + 2 * 5)
+    assert both.operations == 3 * found.operations
+    s6 = limits.work(find("s6"), {"n": 3, "d": 5, "B": 1, "H": 1, "L": 1})
+    flops = costs(find("s6")).flops.at({"n": 3, "d": 5})
+    assert s6.operations == flops + limits.FUNCTION * 3 * 5
+    slow_memory, slow_sums = Machine(1, 1.0, 1e9), Machine(1, 1e9, 1.0)
+    assert (found.seconds(slow_memory), found.bound(slow_memory)) == (found.bytes, "memory")
+    assert found.seconds(slow_sums) == found.operations
+    assert found.bound(slow_sums) == "arithmetic"
+
+
+def test_the_rates_are_measured():
+    machine = limits.measure(size=1 << 12, side=32, rounds=2)
+    assert machine.bandwidth > 0 and machine.peak > 0
+    assert machine.threads == torch.get_num_threads() and "GFLOP/s, measured on" in str(machine)
 
 
 def test_the_peak_counts_what_is_alive_at_one_time():
@@ -118,9 +189,51 @@ def test_the_peak_counts_what_is_alive_at_one_time():
     assert bench.peak(lambda: torch.autograd.grad((x * x).sum(), x)) >= 2 * 4000
 
 
-def test_the_power_of_the_length():
-    row = bench.Growth("gla", True, (1, 2, 4), (3.0, 6.0, 12.0), (1.0, 4.0, 16.0))
-    assert row.power_of_time == pytest.approx(1) and row.power_of_memory == pytest.approx(2)
+def test_the_fitted_line():
+    row = growth.Growth("gla", True, (1, 2, 4), (3.0, 6.0, 12.0), (None, None, None))
+    assert row.fit == pytest.approx((3, 1))
+    assert growth.Growth("gla", True, (1, 2), (1.0, 4.0), (None, None)).fit[1] == pytest.approx(2)
+
+
+def test_memory_beyond_what_is_returned_is_seen():
+    if growth.beyond(lambda: [torch.ones(1)]) is None:
+        pytest.skip("this system does not tell how much memory was held")
+    size = 1 << 24
+
+    def wasteful():
+        held = torch.ones(2 * size)
+        return [held[:size].clone()]
+
+    assert growth.beyond(lambda: [torch.ones(size)]) < 16
+    assert growth.beyond(wasteful) == pytest.approx(2 * size * 4 / 2**20, rel=0.2)
+
+
+def test_growth_and_decoding_of_compiled_kernels():
+    try:
+        native.compiler()
+    except native.NoCompiler as missing:
+        pytest.skip(str(missing))
+    rows = list(growth.growth(["scalar_gated"], (64, 128), rounds=1))
+    assert [row.backward for row in rows] == [False, True]
+    assert all(len(row.seconds) == len(row.mebibytes) == 2 for row in rows)
+    (row,) = growth.decoding(["scalar_gated"], rounds=2)
+    assert 0 < row.kernel < row.run
+
+
+def test_a_picture_has_every_layer(tmp_path):
+    pytest.importorskip("matplotlib")
+    from numeric.bench_plot import plot
+
+    rows = [
+        bench.Timing("gla", 1, n, way, name, 2.0 * n, 1.0, 1, 1, 1.0 * n, 0.0)
+        for n in (8, 16)
+        for way in (False, True)
+        for name in ("cpp", "other")
+    ]
+    plot(rows, tmp_path / "times.svg")
+    assert "<svg" in (tmp_path / "times.svg").read_text()
+    with pytest.raises(DsfError, match="cannot be written"):
+        plot(rows, tmp_path / "nowhere" / "times.svg")
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: f"{peer.layer}-{peer.name}")

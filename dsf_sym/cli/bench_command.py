@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
 import click
 
-from .common import emit_json, json_option, numeric_part
+from .bench_code import Plan, code
+from .common import emit_json, json_option
 
 
 @click.command(
@@ -26,11 +26,10 @@ from .common import emit_json, json_option, numeric_part
 )
 @click.option(
     "--limit",
-    type=click.FloatRange(1),
-    default=120.0,
-    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="symbolic: time for each length of SymPy's unrolling.",
+    help="symbolic: time for each length of SymPy's unrolling, 120 by default. code: leave out a "
+    "pass of a contender that would take longer, 10 by default.",
 )
 @click.option(
     "--layer", "layers", multiple=True, metavar="NAME", help="code: this layer; may be repeated."
@@ -40,23 +39,46 @@ from .common import emit_json, json_option, numeric_part
     "lengths",
     multiple=True,
     type=click.IntRange(1),
-    help="code: this many tokens; may be repeated. 512, 2048, 8192 by default, and more to fit.",
+    help="code: this many tokens; may be repeated. 512 to 32768 by default; growth to 10^6.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    type=click.IntRange(1),
+    help="code: this many sequences; may be repeated. 1 and 4 by default.",
 )
 @click.option(
     "--rounds", type=click.IntRange(1), default=7, show_default=True, help="code: turns of each."
 )
 @click.option(
-    "--threads", type=click.IntRange(1), default=2, show_default=True, help="code: torch's threads."
+    "--threads", type=click.IntRange(1), default=2, show_default=True, help="code: threads of each."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="code: processes that share the longest sequence; 1 for none.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="code: draw times against lengths, as SVG, PNG or PDF.",
 )
 @json_option
 def command(
     what: str,
     largest: int,
-    limit: float,
+    limit: float | None,
     layers: tuple[str, ...],
     lengths: tuple[int, ...],
+    batches: tuple[int, ...],
     rounds: int,
     threads: int,
+    processes: int,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Measure the search beside unrolling, or generated code beside other people's.
@@ -64,60 +86,16 @@ def command(
     symbolic: the search and the exact check of two equal layers at growing state sizes, then gated
     delta at 4 states unrolled in SymPy, token by token, to the length that the theorem needs.
 
-    code: generated torch code and the pure-torch code of the packages in the extra `peers`, all
-    taking turns, then time and memory against the length. What does not agree with the definition
-    is not timed, and what is missing is named.
+    code: generated NumPy, torch and compiled code, the pure-torch code of the packages in the extra
+    `peers` and torch's softmax attention, all taking turns, beside the limit that the machine sets;
+    how compiled code grows with the length; one token at a time; and one sequence on several
+    processes. What does not agree with the definition is not timed, and what is missing is named.
     """
     if what == "code":
-        _code(layers, lengths, rounds, threads, as_json)
+        own = 10.0 if limit is None else limit
+        code(Plan(layers, lengths, batches, rounds, threads, own, processes, plot, as_json))
     else:
-        _symbolic(largest, limit, as_json)
-
-
-def _code(
-    layers: tuple[str, ...], lengths: tuple[int, ...], rounds: int, threads: int, as_json: bool
-) -> None:
-    bench = numeric_part("bench")
-    bench.torch.set_num_threads(threads)
-    layers, grown = layers or bench.LAYERS, lengths or bench.GROWTH
-    data: dict[str, Any] = {"threads": threads, "load": os.getloadavg()[0]}
-    data |= {"timings": [], "absent": [], "growth": []}
-    if not as_json:
-        click.echo(f"torch on {threads} threads, load {data['load']:.1f}, medians of {rounds}")
-    for row in bench.compare(layers, lengths or bench.LENGTHS, rounds=rounds):
-        kind = "timings" if isinstance(row, bench.Timing) else "absent"
-        data[kind].append(asdict(row))
-        if not as_json:
-            click.echo(_timing(row) if kind == "timings" else _absent(row))
-    one = len(set(grown)) == 1
-    if not as_json and not one:
-        click.echo("\ngenerated code alone       time L^     ms at most  memory L^  MiB at most")
-    for row in () if one else bench.growth(layers, grown, rounds=min(rounds, 3)):
-        powers = {"power_of_time": row.power_of_time, "power_of_memory": row.power_of_memory}
-        data["growth"].append(asdict(row) | powers)
-        if not as_json:
-            click.echo(
-                f"{row.layer:<16} {_way(row.backward):<8} {row.power_of_time:>7.2f}"
-                f"  {row.milliseconds[-1]:>13.1f}  {row.power_of_memory:>9.2f}"
-                f"  {row.mebibytes[-1]:>11.1f}"
-            )
-    if as_json:
-        emit_json("bench", data)
-
-
-def _way(backward: bool) -> str:
-    return "both" if backward else "forward"
-
-
-def _timing(row: Any) -> str:
-    return (
-        f"{row.layer:<16} {row.length:>5} {_way(row.backward):<8} {row.milliseconds:>9.2f} ms"
-        f" {row.ratio:>7.2f}  {row.contender}"
-    )
-
-
-def _absent(row: Any) -> str:
-    return f"{row.layer:<16} not timed: {row.contender}: {row.reason}"
+        _symbolic(largest, 120.0 if limit is None else limit, as_json)
 
 
 def _symbolic(largest: int, limit: float, as_json: bool) -> None:

@@ -6,23 +6,34 @@ from collections.abc import Iterator, Sequence
 
 from ..language.gradient import adjoints
 from ..language.tensor import Dims, Input, walk
-from .c_family import count, identifier, linear, size
+from .c_family import count, identifier, linear
 from .cpp_loops import Lets, LoopPrinter, parted
-from .cpp_tokens import Token
+from .cpp_rows_lanes import TileLines
+from .cpp_sweeps import SweepPrinter
+from .decays import Folded
+from .sweeps import sweeps
 from .tiles import Factor, Tiles, adjoint, reverse, seeded, summed_sizes
 
 
-class TileFactors:
-    """The arrays and the factors of one layer."""
+class TileFactors(TileLines):
+    """The arrays and the factors of one layer; fold: the decays, if they are folded."""
 
-    def __init__(self, made: Tiles) -> None:
-        self.made = made
-        self.layer = made.layer
-        self.lanes, self.rows = made.lanes, made.rows
+    def __init__(self, made: Tiles, fold: Folded | None = None) -> None:
+        super().__init__(made)
+        self.decays = fold.decays if fold else ()
+        self.of_state = fold.of_state if fold else {}
+        self.inner = {n: d.dims for d in self.decays for n in (d.after, d.before)}
         self.reverse = reverse(made)
-        self.n = size(self.rows) if self.rows else "1"
-        self.d = size(self.lanes)
-        self.tokens = self.layer.of_kind("token")
+        self.got = {
+            *self.reverse.factors,
+            *self.reverse.from_output,
+            *(d.gate for d in self.decays),
+        }
+        self.sweeps = [
+            SweepPrinter(x, self.bounds, self.reverse.from_output)
+            for x in sweeps(made, self.reverse) or ()
+        ]
+        self.tokens = [s for s in self.layer.of_kind("token") if s.name not in self.inner]
         self.constants = self.layer.of_kind("constant")
         read = {
             x.name
@@ -31,41 +42,22 @@ class TileFactors:
             if isinstance(x, Input)
         }
         self.sums_again = [n for n in made.sums if n in read]
-        self.prelude = parted(
-            {f.name: f.value for f in made.factors if not f.constant and f.direct is None}, "part"
-        )
+        each = {f.name: f.value for f in made.factors if not f.constant and f.direct is None}
+        first = {d.gate: each.pop(d.gate) for d in self.decays if d.gate in each}
+        self.gates, self.prelude = parted(first, "gate_part"), parted(each, "part")
         fixed = {f.name: f.value for f in made.factors if f.constant and f.direct is None}
         self.fixed = parted(fixed, "fixed")
-        self.whole_constants = [f for f in made.factors if f.constant and len(f.dims) == 2]
         # Lanes may be shared out among threads where nothing before the step mixes them.
-        lets = [*self.prelude.lets, *self.fixed.lets]
+        lets = [*self.gates.lets, *self.prelude.lets, *self.fixed.lets]
         self.apart = not any(self.lanes in summed_sizes(x) for _, x in lets)
-
-    def has(self, dims: Dims) -> tuple[bool, bool]:
-        """Whether there are rows, lanes."""
-        return self.rows in dims, self.lanes in dims
-
-    def canonical(self, dims: Dims) -> str:
-        """The number of entries of a state in memory: rows of lanes filled up to whole vectors."""
-        row, lane = self.has(dims)
-        return " * ".join([self.n] * row + ["pitch"] * lane) or "1"
-
-    def at(self, dims: Dims, row: str, lane: str) -> str:
-        """The position of an entry of a state in memory."""
-        r, c = self.has(dims)
-        if r and c:
-            return f"({row}) * pitch + {lane}"
-        return row if r else lane if c else "0"
-
-    def order(self, dims: Dims, row: str, lane: str) -> list[str]:
-        """The indices of a signal's axes."""
-        return [row if x == self.rows else lane for x in dims]
 
     def fields(self, backward: bool) -> list[tuple[str, str, str]]:
         """What a task keeps: type, name and number of entries."""
         m = self.made
         out: list[tuple[str, str, str]] = []
-        for name, x in self.prelude.lets:
+        for name, dims in self.inner.items():
+            out.append(("T", name, f"STEPS * ({count(dims)})"))
+        for name, x in (*self.gates.lets, *self.prelude.lets):
             held = self.factor(name) is not None
             out.append(("T", self.let(name), f"{'STEPS * ' if held else ''}({count(x.dims)})"))
         for name, x in self.fixed.lets:
@@ -92,6 +84,42 @@ class TileFactors:
 
     def backward_fields(self) -> Iterator[tuple[str, str, str]]:
         """What only the backward pass keeps."""
+        yield from self.sweep_fields() if self.sweeps else self.tile_fields()
+        for d in self.decays:
+            n = count(d.dims)
+            yield "T", f"carried_{d.gate}", n
+            for name in (d.after, d.before):
+                yield "T", f"back_{name}", f"STEPS * ({n})"
+        for _, lets in self.finishing().items():
+            for name, x in lets.lets:
+                yield "T", f"out_{name}", count(x.dims)
+
+    def sweep_fields(self) -> Iterator[tuple[str, str, str]]:
+        """What a backward pass by sweeps keeps."""
+        m = self.made
+        for name in m.states:
+            yield "T", f"lambda_{name}", self.canonical(m.dims(name))
+        kept = {(s.memory, n) for s in self.sweeps for n in s.made.states}
+        kept |= {("turned", f"{x}{n}") for n in m.states for x in ("", "adjoint_") if self.decays}
+        for memory, name in sorted(kept):
+            if memory == "turned":
+                yield "T", f"turned_{name}", f"{self.d} * whole({self.n})"
+            elif name in m.states:
+                yield "T", f"along_{name}", self.canonical(m.dims(name))
+        for s in self.sweeps:
+            yield from s.fields()
+        for name in m.sums:
+            yield "T", f"own_adjoint_{name}", f"STEPS * {self.d}"
+        for f in m.factors:
+            if f.name in self.got:
+                if not f.dims and f.name in self.reverse.from_output:
+                    yield "V", f"parts_{f.name}", "STEPS"
+                yield "T", f"to_{f.name}", f"STEPS * ({count(f.dims)})"
+                if f.constant:
+                    yield "T", f"all_{f.name}", count(f.dims)
+
+    def tile_fields(self) -> Iterator[tuple[str, str, str]]:
+        """What a backward pass over tiles keeps."""
         m = self.made
         for name in m.states:
             row, lane = self.has(m.dims(name))
@@ -121,54 +149,10 @@ class TileFactors:
                     yield "T", f"tiled_{f.name}", f"STEPS * {each}"
                 if f.constant:
                     yield "T", f"all_{f.name}", each
-        for _, lets in self.finishing().items():
-            for name, x in lets.lets:
-                yield "T", f"out_{name}", count(x.dims)
-
-    def factor(self, name: str) -> Factor | None:
-        """The factor of that name."""
-        return next((f for f in self.made.factors if f.name == name), None)
 
     def let(self, name: str) -> str:
         """The array of a factor or of a part of one."""
         return f"at_{name}"
-
-    def reads(self, states: str) -> dict[str, str]:
-        """The text of every input of a token's statements; states: "now" or "past"."""
-        out: dict[str, str] = {}
-        for f in self.made.factors:
-            row, lane = self.has(f.dims)
-            p = f"b.at_{f.name}"
-            if row and lane:
-                out[f.name] = f"fixed_{f.name}[r * C + c]"
-                continue
-            step = "" if f.constant else f"t * {self.n if row else self.d if lane else '1'} + "
-            at = f"{step}{'r0 + r' if row else 'l0 + c * W' if lane else '0'}"
-            out[f.name] = f"read<TAIL>({p} + {at}, lanes)" if lane else f"{p}[{at}]"
-        for name in self.made.states:
-            row, lane = self.has(self.made.dims(name))
-            cell = " + ".join((["r * C"] if lane else ["r"]) * row + ["c"] * lane) or "0"
-            each = " * ".join(["rows"] * row + ["C"] * lane) or "1"
-            if states == "now":
-                out[name] = f"{name}_[{cell}]"
-            else:
-                out[name] = f"b.past_{name}[t * ({each}) + {cell}]"
-                out[f"new_{name}"] = f"b.past_{name}[(t + 1) * ({each}) + {cell}]"
-                out[f"adjoint_{name}"] = f"{name}_[{cell}]"
-        for name, x in self.made.sums.items():
-            lane = self.lanes in x.dims
-            out[name] = f"b.sum_{name}[t * C + c]" if lane else f"b.sum_{name}[t]"
-            out[f"adjoint_{name}"] = f"b.back_{name}[t * C + c]" if lane else f"b.back_{name}[t]"
-        out["adjoint_y"] = f"read<TAIL>(b.y + t * {self.d} + l0 + c * W, lanes)"
-        return out
-
-    def token(self, states: str) -> Token:
-        """The printer of one token's statements."""
-        parts = {f"adjoint_{n}" for n in self.made.states if not self.has(self.made.dims(n))[1]}
-        parts |= {f"adjoint_{n}" for n, x in self.made.sums.items() if self.lanes not in x.dims}
-        unroll = ["#pragma GCC unroll 8"] if self.made.split else []
-        loop = [*unroll, "for (long r = 0; r < rows; ++r)"]
-        return Token(self.rows, self.lanes, self.reads(states), frozenset(parts), loop)
 
     def place(self, x: Input, index: Sequence[str]) -> str:
         """An entry of what the loops before and after the tiles read."""
@@ -184,6 +168,8 @@ class TileFactors:
             return f"b.at_{name}[{self.at(x.dims, row, lane)}]"
         if f is not None and f.direct is None:
             return f"b.at_{name}[t * ({count(x.dims)}) + {linear(x.dims, index)}]"
+        if name in self.inner:
+            return f"b.{name}[t * ({count(x.dims)}) + {linear(x.dims, index)}]"
         signal = next((s for s in self.layer.signals if s.name == name), None)
         if signal is not None:
             step = f"(b.t0 + t) * ({count(x.dims)}) + " if signal.kind == "token" else ""
@@ -202,7 +188,7 @@ class TileFactors:
 
     def target(self, name: str, index: Sequence[str]) -> str:
         """Where a part of a factor goes."""
-        lets = {**self.prelude.dims, **self.fixed.dims}
+        lets = {**self.gates.dims, **self.prelude.dims, **self.fixed.dims}
         return self.place(Input(name, lets[name]), index)
 
     @property
@@ -215,17 +201,20 @@ class TileFactors:
         return list(LoopPrinter(self.place, self.bounds).lines(lets, self.target))
 
     def finishing(self) -> dict[str, Lets]:
-        """What signals are given: through the factors of a token, and through constant ones."""
+        """What decays and signals are given: through the factors of a token, and constant ones."""
         out = {}
         names = [s.name for s in (*self.tokens, *self.constants)]
-        got = {*self.reverse.factors, *self.reverse.from_output}
-        for when, constant in (("token", False), ("end", True)):
+        phases = [("token", False, names, self.got), ("end", True, names, self.got)]
+        if self.decays:
+            gates = {d.gate for d in self.decays}
+            phases.insert(0, ("decay", False, list(self.inner), self.got - gates))
+        for when, constant, wanted, got in phases:
             roots = [
                 (f.value, adjoint(f.name, f.dims))
                 for f in self.made.factors
                 if f.constant == constant and f.name in got
             ]
-            found = adjoints(seeded(roots), names, kinks=True) if roots else {}
+            found = adjoints(seeded(roots), wanted, kinks=True) if roots else {}
             out[when] = parted({f"{when}_{n}": x for n, x in found.items()}, f"{when}_part")
         return out
 
@@ -239,19 +228,34 @@ class TileFactors:
                 return f"b.out_{x.name}[{linear(x.dims, index)}]"
             return self.place(x, index)
 
+        read = {x.name for _, value in lets.lets for x in walk(value) if isinstance(x, Input)}
+        final = {
+            f"{when}_{s.name}": f"b.g.{identifier(s.name)}[(b.t0 + t) * ({count(s.dims)}) + "
+            for s in (self.tokens if when == "token" else ())
+            if f"{when}_{s.name}" not in read
+        }
+
         def target(name: str, index: Sequence[str]) -> str:
-            return f"b.out_{name}[{linear(dims[name], index)}]"
+            return f"{final.get(name, f'b.out_{name}[')}{linear(dims[name], index)}]"
 
         printer = LoopPrinter(place, self.bounds)
         out = list(printer.lines(lets, target))
+        for name, shape in self.inner.items() if when == "decay" else ():
+            index = [f"i{a}" for a in range(len(shape))]
+            at = linear(shape, index)
+            value = f"b.out_decay_{name}[{at}]" if f"decay_{name}" in dims else "0"
+            body = f"b.back_{name}[t * ({count(shape)}) + {at}] = {value};"
+            out += printer.nest(list(zip(index, shape, strict=True)), [body], apart=True)
+        if when == "decay":
+            return out
         for s in (*self.tokens, *self.constants):
             name = f"{when}_{s.name}"
-            if name not in dims:
+            if name not in dims or name in final:
                 continue
             step = f"(b.t0 + t) * ({count(s.dims)}) + " if s.kind == "token" else ""
             index = [f"i{a}" for a in range(len(s.dims))]
             sign = "=" if s.kind == "token" else "+="
             whole = linear(s.dims, index)
             body = f"b.g.{identifier(s.name)}[{step}{whole}] {sign} b.out_{name}[{whole}];"
-            out += printer.nest(list(zip(index, s.dims, strict=True)), [body])
+            out += printer.nest(list(zip(index, s.dims, strict=True)), [body], apart=True)
         return out

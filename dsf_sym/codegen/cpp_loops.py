@@ -80,7 +80,7 @@ class LoopPrinter:
             else:
                 index = [f"i{a}" for a in range(len(node.dims))]
                 body = f"{target(name, index)} = {entry(node, index, self.place)};"
-                yield from self.nest(list(zip(index, node.dims, strict=True)), [body])
+                yield from self.nest(list(zip(index, node.dims, strict=True)), [body], apart=True)
 
     def _sum(
         self, name: str, node: Product | Reindex, target: Callable[[str, Sequence[str]], str]
@@ -107,17 +107,23 @@ class LoopPrinter:
             ]
             yield from self.nest(outer, body)
             return
-        yield from self.nest(outer, [f"{target(name, index)} = 0;"])
-        yield from self.nest([*inner, *outer], [f"{target(name, index)} += {term};"])
+        yield from self.nest(outer, [f"{target(name, index)} = 0;"], apart=True)
+        yield from self.nest([*inner, *outer], [f"{target(name, index)} += {term};"], apart=True)
 
-    def nest(self, axes: Sequence[tuple[str, str]], body: Sequence[str]) -> list[str]:
-        """The statements for all indices of the axes: pairs (index, size)."""
+    def nest(
+        self, axes: Sequence[tuple[str, str]], body: Sequence[str], *, apart: bool = False
+    ) -> list[str]:
+        """The statements for all indices of the axes: pairs (index, size).
+
+        apart: along the last axis nothing is read that another index assigns.
+        """
         if not axes:
             return list(body) if len(body) < 2 else ["{", *(f"    {x}" for x in body), "}"]
         (at, dim), *rest = axes
         first, last = self.bounds.get(dim, ("0", size(dim)))
-        inside = (f"    {x}" for x in self.nest(rest, body))
-        return [f"for (long {at} = {first}; {at} < {last}; ++{at}) {{", *inside, "}"]
+        inside = (f"    {x}" for x in self.nest(rest, body, apart=apart))
+        simd = ["#pragma omp simd"] if apart and not rest else []
+        return [*simd, f"for (long {at} = {first}; {at} < {last}; ++{at}) {{", *inside, "}"]
 
 
 def array(pointer: str, dims: Dims, index: Sequence[str]) -> str:

@@ -104,8 +104,8 @@ class PlainPrinter:
     def memory(self, fields: Sequence[tuple[str, str]]) -> Iterator[str]:
         """Take the arrays of a task."""
         rooms = [f"room({n}, sizeof(T))" for _, n in fields]
-        yield f"    Memory memory({' + '.join(rooms)});"
-        yield "    if (!memory.block) return false;"
+        yield "    Memory memory;"
+        yield f"    if (!memory.get({' + '.join(rooms)})) return false;"
         for name, n in fields:
             yield f"    T* {name} = memory.take<T>({n}); (void){name};"
 
@@ -228,8 +228,8 @@ class PlainPrinter:
     def memory_of(self, name: str, fields: Sequence[tuple[str, str]]) -> Iterator[str]:
         """Arrays that are taken anew under the same names in two loops."""
         rooms = [f"room({n}, sizeof(T))" for _, n in fields] or ["64"]
-        yield f"    Memory {name}_memory({' + '.join(rooms)});"
-        yield f"    if (!{name}_memory.block) return false;"
+        yield f"    Memory {name}_memory;"
+        yield f"    if (!{name}_memory.get({' + '.join(rooms)})) return false;"
         yield f"    char* const {name}_begin = {name}_memory.next;"
 
     def taken(self, name: str, fields: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -108,6 +108,7 @@ LANE_BY_LANE(sqrt_)
 LANE_BY_LANE(cos_)
 LANE_BY_LANE(sin_)
 
+INLINE long whole(long n) { return (n + W - 1) / W * W; }
 INLINE V load(const T* p) { return *(const Loose*)p; }
 INLINE void store(T* p, V x) { *(Loose*)p = x; }
 // The first `count` lanes; the others are zero, and are not touched.
@@ -166,14 +167,60 @@ static void totals(const V* from, T* to, long count) {
     for (; i < count; ++i) to[i] = total(from[i]);
 }
 
+// Rows of lanes become lanes of rows: whole(rows) numbers for each of the lanes first to last.
+template <long H>
+INLINE void exchange(V* x) {
+#if defined(__clang__)
+    for (long i = 0; i < W; ++i)
+        for (long l = 0; l < W; ++l)
+            if (!(i & H) && (l & H)) {
+                const T upper = x[i][l];
+                x[i][l] = x[i + H][l ^ H];
+                x[i + H][l ^ H] = upper;
+            }
+#else
+    I upper, lower;
+#pragma GCC unroll 16
+    for (long l = 0; l < W; ++l) {
+        upper[l] = l & H ? W + (l ^ H) : l;
+        lower[l] = l & H ? W + l : l | H;
+    }
+#pragma GCC unroll 16
+    for (long i = 0; i < W; ++i) {
+        if (i & H) continue;
+        const V a = x[i], b = x[i + H];
+        x[i] = __builtin_shuffle(a, b, upper);
+        x[i + H] = __builtin_shuffle(a, b, lower);
+    }
+#endif
+}
+static void turn(const T* from, T* to, long rows, long pitch, long first, long last) {
+    const long across = whole(rows), r1 = rows / W * W, c1 = first + (last - first) / W * W;
+    for (long r = 0; r < r1; r += W)
+        for (long c = first; c < c1; c += W) {
+            V x[W];
+#pragma GCC unroll 16
+            for (long i = 0; i < W; ++i) x[i] = load(from + (r + i) * pitch + c);
+            if (W > 8) exchange<(W > 8 ? 8 : 1)>(x);
+            if (W > 4) exchange<(W > 4 ? 4 : 1)>(x);
+            if (W > 2) exchange<(W > 2 ? 2 : 1)>(x);
+            exchange<1>(x);
+#pragma GCC unroll 16
+            for (long i = 0; i < W; ++i) store(to + (c + i) * across + r, x[i]);
+        }
+    for (long r = 0; r < rows; ++r)
+        for (long c = r < r1 ? c1 : first; c < last; ++c) to[c * across + r] = from[r * pitch + c];
+}
+
 // Memory that is zero at first and starts at a multiple of a vector.
 struct Memory {
     char* block;
     char* next;
-    explicit Memory(unsigned long bytes) : block(0), next(0) {
+    Memory() : block(0), next(0) {}
+    bool get(unsigned long bytes) {
         block = (char*)__builtin_calloc(bytes + 128, 1);
-        if (!block) return;
         next = (char*)(((unsigned long)block + 63) & ~63UL);
+        return block != 0;
     }
     ~Memory() { __builtin_free(block); }
     template <class X>
@@ -185,5 +232,4 @@ struct Memory {
 };
 INLINE unsigned long room(long count, unsigned long size) { return count * size + 64; }
 INLINE long least(long a, long b) { return a < b ? a : b; }
-INLINE long whole(long n) { return (n + W - 1) / W * W; }
 """

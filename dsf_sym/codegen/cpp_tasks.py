@@ -1,27 +1,45 @@
-"""The work of one sequence around the tiles, as C++: memory, factors, blocks and gradients."""
+"""The work of one sequence around its blocks, as C++: states, blocks of tokens, and gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..language.tensor import Dims
-from .c_family import count, identifier, linear, size
-from .cpp_tiles import TilePrinter, indented
+from .c_family import identifier
+from .cpp_blocks import BlockPrinter
+from .cpp_rows_lanes import indented
+from .decays import folded
+from .tiles import Tiles
 
 STEPS = 32
+WORTH = 4
+"""Decays are folded in blocks of at least so many tokens: before that it saves nothing."""
+AHEAD = 8
+"""How many tokens ahead of a kernel signals are fetched."""
 
 
-class TaskPrinter(TilePrinter):
+class TaskPrinter(BlockPrinter):
     """Everything of a layer's file that its step decides."""
 
     differentiable = True
+
+    def __init__(self, made: Tiles) -> None:
+        super().__init__(made)
+        fold = folded(made)
+        self.folded = BlockPrinter(fold.tiles, fold) if fold else None
+        if self.folded:
+            self.apart = self.folded.apart = self.apart and self.folded.apart
 
     @property
     def kind(self) -> str:
         """What kind of kernel it is, in words."""
         rows = f"rows {self.rows}, " if self.rows else ""
         apart = "; rows apart, in registers" if self.made.split else ""
-        return f"{rows}lanes {self.lanes}{apart}"
+        apart = apart or ("; rows coupled, in memory" if self.rows else "")
+        decays = "; decays folded within a block" if self.folded else ""
+        swept = (self.folded or self).sweeps
+        back = f"; backward in {len(swept)} sweeps" if swept else ""
+        return f"{rows}lanes {self.lanes}{apart}{decays}{back}"
 
     def in_parts(self, dims: Dims) -> bool:
         """Whether a gradient of this shape is a sum over the parts of the lanes."""
@@ -29,47 +47,29 @@ class TaskPrinter(TilePrinter):
 
     def text(self) -> Iterator[str]:
         """The kernels, and the two tasks."""
-        yield f"constexpr long STEPS = {STEPS}, FORWARD_LANES = 2, BACKWARD_LANES = 2;"
+        yield f"constexpr long STEPS = {STEPS}, AHEAD = {AHEAD};"
+        yield "constexpr long FORWARD_LANES = 2, BACKWARD_LANES = 2;"
         if self.made.split:
             yield "constexpr long FORWARD_ROWS = 8, BACKWARD_ROWS = 4;"
         yield ""
-        yield from self.block()
-        yield ""
         yield from self.helpers()
         yield ""
-        yield from self.forward()
-        yield ""
-        yield from self.backward()
+        yield from super().text()
+        if self.folded:
+            yield ""
+            yield "namespace folded {"
+            yield "// From this to its inverse, no product within a block overflows or vanishes."
+            yield f"constexpr long WORTH = {WORTH};"
+            yield "constexpr T LEAST_DECAY = REAL_BITS == 64 ? T(1e-130) : T(1e-13);"
+            yield ""
+            yield from self.folded.text()
+            yield "}"
         yield ""
         yield from self.record()
         yield ""
         yield from self.forward_task()
         yield ""
         yield from self.backward_task()
-
-    def block(self) -> Iterator[str]:
-        """What the kernels of one block of tokens read and write."""
-        fields: dict[str, str] = {}
-        for backward in (False, True):
-            for kind, name, _ in self.fields(backward):
-                fields[name] = kind
-        yield "struct Block {"
-        yield "    const Size& size;"
-        yield "    Signals x;"
-        yield "    Gradients g;"
-        yield "    long first, last, t0, steps;"
-        yield "    bool keeps;"
-        yield "    const T* y;"
-        yield "    T* out;"
-        for f in self.made.factors:
-            if f.direct and f"at_{f.name}" not in fields:
-                yield f"    const T* at_{f.name};"
-        for s in self.made.states:
-            if f"memory_{s}" not in fields:
-                yield f"    T* memory_{s};"
-        for name, kind in fields.items():
-            yield f"    {kind}* {name};"
-        yield "};"
 
     def helpers(self) -> Iterator[str]:
         """Vectors of lanes, of which the last may be short."""
@@ -102,66 +102,45 @@ INLINE V inside(V x, long lanes) {
 
     def start(self, backward: bool) -> Iterator[str]:
         """Take the memory of a task."""
-        fields = self.fields(backward)
-        most = "BACKWARD" if backward else "FORWARD"
-        yield f"    constexpr long MOST = {most}_LANES;"
-        if self.made.split:
-            yield f"    constexpr long MOST_ROWS = {most}_ROWS; (void)MOST_ROWS;"
-        yield f"    (void)MOST; const long pitch = whole({self.d}); (void)pitch;"
-        rooms = [f"room({n}, sizeof({kind}))" for kind, _, n in fields]
-        yield f"    Memory memory({' + '.join(rooms) or '64'});"
-        yield "    if (!memory.block) return false;"
+        way = "backward" if backward else "forward"
         yield "    Block b = {size, x};"
         yield "    b.first = first;"
         yield "    b.last = last;"
-        for kind, name, n in fields:
-            yield f"    b.{name} = memory.take<{kind}>({n});"
+        if backward:
+            yield "    b.g = g;"
+        keeps = "false" if backward else "true"
+        yield f"    b.keeps = {keeps};"
+        yield "    Memory memory;"
+        yield f"    if (!begin_{way}(b, memory)) return false;"
+        yield f"    const long pitch = whole({self.d}); (void)pitch;"
+        if self.folds(backward):
+            yield "    folded::Block f = {size, x, b.g, first, last};"
+            yield f"    f.keeps = {keeps};"
+            yield "    Memory other;"
+            yield "    if (size.L >= folded::WORTH)"
+            yield f"        if (!folded::begin_{way}(f, other)) return false;"
 
-    def each(self, dims: Dims, body: str) -> list[str]:
-        """The statement for every entry of a state; lanes only those of the task."""
-        row, lane = self.has(dims)
-        out = [f"for (long r = 0; r < {self.n}; ++r)"] if row else []
-        out += ["for (long c = first; c < last; ++c)"] if lane else []
-        return [" ".join([*out, body])]
+    def folds(self, backward: bool) -> bool:
+        """Whether a block is first tried with its decays folded."""
+        return self.folded is not None and (self.folded.backs or not backward)
 
-    def own(self, dims: Dims) -> str:
-        """The position of entry r, c in the arrays of the caller."""
-        return linear(dims, self.order(dims, "r", "c"))
-
-    def fixed_factors(self) -> Iterator[str]:
-        """Compute the factors that no token enters."""
-        lines = self.loops(self.fixed)
-        for f in self.whole_constants:
-            if f.direct:
-                where = f"b.at_{f.name}[{self.at(f.dims, 'r', 'c')}]"
-                source = f"x.{identifier(f.direct)}[{self.own(f.dims)}]"
-                lines += self.each(f.dims, f"{where} = {source};")
-        yield from indented(lines)
-
-    def token_factors(self) -> Iterator[str]:
-        """Point at the factors of a block, and compute those that are no signals."""
-        for f in self.made.factors:
-            if f.direct and not (f.constant and len(f.dims) == 2):
-                step = "" if f.constant else f" + b.t0 * ({count(f.dims)})"
-                yield f"        b.at_{f.name} = x.{identifier(f.direct)}{step};"
-        lines = self.loops(self.prelude)
-        if lines:
-            yield "        for (long t = 0; t < b.steps; ++t) {"
-            yield from indented(lines, 3)
-            yield "        }"
-
-    def over_lanes(self, function: str, most: str) -> Iterator[str]:
-        """Call a kernel for all lanes of the task."""
-        yield "        for (long l = first; l < last;) {"
-        yield "            const long left = last - l;"
-        yield f"            if (left >= {most} * W) {{"
-        yield f"                {function}<{most}, false>(b, 0, l, {most} * W);"
-        yield f"                l += {most} * W;"
-        yield "            } else {"
-        yield f"                {function}<1, true>(b, 0, l, least(left, W));"
-        yield "                l += W;"
-        yield "            }"
-        yield "        }"
+    def run_block(self, backward: bool) -> Iterator[str]:
+        """One block, with its decays folded where that is harmless."""
+        way = "backward" if backward else "forward"
+        if not self.folds(backward):
+            yield f"        {way}_block(b);"
+            return
+        yield "        f.t0 = b.t0;"
+        yield "        f.steps = b.steps;"
+        yield "        f.y = b.y;"
+        yield "        f.out = b.out;"
+        for name in self.made.states:
+            yield f"        f.memory_{name} = b.memory_{name};"
+            if backward:
+                yield f"        f.lambda_{name} = b.lambda_{name};"
+            elif not self.has(self.made.dims(name))[1]:
+                yield f"        f.next_{name} = b.next_{name};"
+        yield f"        if (!folded::{way}_block(f)) {way}_block(b);"
 
     def forward_task(self) -> Iterator[str]:
         """One sequence from its first token to its last."""
@@ -169,7 +148,6 @@ INLINE V inside(V x, long lanes) {
         yield "static bool forward_task(const Size& size, const Signals& x, const Given& start,"
         yield "                         T* y, const States& end, T* keep, long first, long last) {"
         yield from self.start(False)
-        yield "    b.keeps = true;"
         for name in m.states:
             dims = m.dims(name)
             constant = self.layer.start.get(name)
@@ -179,7 +157,6 @@ INLINE V inside(V x, long lanes) {
             yield from indented(
                 self.each(dims, f"{where} = {p} ? {p}[{self.own(dims)}] : {other};")
             )
-        yield from self.fixed_factors()
         yield "    for (b.t0 = 0; b.t0 < size.L; b.t0 += STEPS) {"
         yield "        b.steps = least(STEPS, size.L - b.t0);"
         yield f"        b.out = y + b.t0 * {self.d};"
@@ -192,8 +169,7 @@ INLINE V inside(V x, long lanes) {
             yield f"            at += whole({self.canonical(dims)});"
         yield "            (void)at;"
         yield "        }"
-        yield from self.token_factors()
-        yield from self.over_lanes("forward_lanes", "FORWARD_LANES")
+        yield from self.run_block(False)
         for name in m.states:
             if not self.has(m.dims(name))[1]:
                 yield f"        T* const other_{name} = b.memory_{name};"
@@ -213,15 +189,12 @@ INLINE V inside(V x, long lanes) {
     def backward_task(self) -> Iterator[str]:
         """One sequence from its last token to its first."""
         m = self.made
-        got = {*self.reverse.factors, *self.reverse.from_output}
         yield "static bool backward_task(const Size& size, const Signals& x, const Given& start,"
         yield "                          const T* keep, const T* y, const Given& end,"
         yield "                          const Gradients& g, const States& begin, long first,"
         yield "                          long last) {"
         yield from self.start(True)
         yield "    (void)start;"
-        yield "    b.g = g;"
-        yield "    b.keeps = false;"
         for name in m.states:
             dims = m.dims(name)
             p = f"end.{identifier(name)}"
@@ -233,7 +206,6 @@ INLINE V inside(V x, long lanes) {
                 where = f"b.lambda_{name}[{'r' if self.has(dims)[0] else '0'}][0]"
                 line = f"{where} = {p}[{self.own(dims)}];"
                 yield from indented([f"if ({p} && first == 0)", *indented(self.each(dims, line))])
-        yield from self.fixed_factors()
         yield "    for (b.t0 = (size.L - 1) / STEPS * STEPS; b.t0 >= 0; b.t0 -= STEPS) {"
         yield "        b.steps = least(STEPS, size.L - b.t0);"
         yield f"        b.y = y + b.t0 * {self.d};"
@@ -241,40 +213,11 @@ INLINE V inside(V x, long lanes) {
         for name in m.states:
             yield f"        b.memory_{name} = at;"
             yield f"        at += whole({self.canonical(m.dims(name))});"
-        yield from self.token_factors()
-        for f in m.factors:
-            row, lane = self.has(f.dims)
-            if f.name not in got or (row and lane):
-                continue
-            kind, p = ("T", f"b.to_{f.name}") if lane else ("V", f"b.parts_{f.name}")
-            n = f"STEPS * ({count(f.dims)})"
-            yield f"        __builtin_memset({p}, 0, {n} * sizeof({kind}));"
-        yield from self.over_lanes("backward_lanes", "BACKWARD_LANES")
-        for f in m.factors:
-            row, lane = self.has(f.dims)
-            if f.name not in got or (row and lane):
-                continue
-            n = count(f.dims)
-            if not lane:
-                yield from self.gathered(f.name, row, n)
-            if f.constant:
-                yield "        for (long t = 0; t < b.steps; ++t)"
-                yield f"            for (long i = 0; i < {n}; ++i)"
-                yield f"                b.all_{f.name}[i] += b.to_{f.name}[t * ({n}) + i];"
-        lines = self.finished("token")
-        given = {name for name, _ in self.finishing()["token"].lets}
-        for s in self.tokens:
-            if f"token_{s.name}" not in given:
-                index = [f"i{a}" for a in range(len(s.dims))]
-                at = f"(b.t0 + t) * ({count(s.dims)}) + {linear(s.dims, index)}"
-                body = f"g.{identifier(s.name)}[{at}] = 0;"
-                lines += self.nest(index, s.dims, body)
-        if lines:
-            yield "        for (long t = 0; t < b.steps; ++t) {"
-            yield from indented(lines, 3)
-            yield "        }"
+        yield from self.run_block(True)
         yield "    }"
-        yield from indented(self.finished("end"))
+        yield "    finish(b);"
+        if self.folds(True):
+            yield "    if (size.L >= folded::WORTH) folded::finish(f);"
         for name in m.states:
             dims = m.dims(name)
             where = f"begin.{identifier(name)}[{self.own(dims)}]"
@@ -298,25 +241,3 @@ INLINE V inside(V x, long lanes) {
                 yield from indented([f"if (!{p})", *indented(lines)])
         yield "    return true;"
         yield "}"
-
-    def gathered(self, name: str, row: bool, n: str) -> Iterator[str]:
-        """The sums over lanes of one factor's adjoint; those of a tile lie together at first."""
-        if not (row and self.made.split):
-            yield f"        totals(b.parts_{name}, b.to_{name}, b.steps * ({n}));"
-            return
-        yield f"        totals(b.parts_{name}, b.tiled_{name}, STEPS * ({n}));"
-        yield f"        for (long r0 = 0, rows; r0 < {n}; r0 += rows) {{"
-        yield f"            rows = r0 + BACKWARD_ROWS <= {n} ? BACKWARD_ROWS : 1;"
-        yield "            for (long t = 0; t < b.steps; ++t)"
-        yield "                for (long r = 0; r < rows; ++r)"
-        yield f"                    b.to_{name}[t * ({n}) + r0 + r] ="
-        yield f"                        b.tiled_{name}[r0 * STEPS + t * rows + r];"
-        yield "        }"
-
-    def nest(self, index: Sequence[str], dims: Dims, body: str) -> list[str]:
-        """The statement for every entry; lanes only those of the task."""
-        out = []
-        for at, dim in zip(index, dims, strict=True):
-            first, last = self.bounds.get(dim, ("0", size(dim)))
-            out.append(f"for (long {at} = {first}; {at} < {last}; ++{at})")
-        return [" ".join([*out, body])]

@@ -83,7 +83,7 @@ def tiles(layer: Layer) -> Tiles:
     free = full and not any(rows in summed_sizes(x) for new in step.values() for x in walk(new))
     sums: dict[str, Tensor] = {}
     if free and rows is not None:
-        found = _top_sums(output, rows)
+        found = top_sums(output, rows)
         sums = {f"sum{i + 1}": x for i, x in enumerate(found)}
         (rest,) = substituted([output], {x: Input(n, x.dims) for n, x in sums.items()})
         deep = any(rows in summed_sizes(x) for s in found for c in s.children for x in walk(c))
@@ -188,7 +188,8 @@ def _check(node: Tensor, lanes: str, rows: str | None) -> None:
         raise NoSchedule(f"what is added to the state is summed along {lanes}")
 
 
-def _top_sums(root: Tensor, rows: str) -> list[Tensor]:
+def top_sums(root: Tensor, rows: str) -> list[Tensor]:
+    """The sums over rows that are reached without passing through another."""
     found: dict[Tensor, None] = {}
     stack, seen = [root], set()
     while stack:
@@ -257,4 +258,4 @@ def reverse(made: Tiles) -> Reverse:
     )
 
 
-__all__ = ["Factor", "Reverse", "Tiles", "adjoint", "reverse", "seeded", "tiles"]
+__all__ = ["Factor", "Reverse", "Tiles", "adjoint", "reverse", "seeded", "tiles", "top_sums"]

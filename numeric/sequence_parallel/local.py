@@ -1,0 +1,244 @@
+"""Processes on this machine: `launch` starts them; `compare` times a sequence over them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor
+
+from dsf_sym import Layer, find
+
+from ..run import run as run_whole
+from .ranks import WorkerLost
+from .run import run
+
+
+def launch(
+    work: Callable[..., Any],
+    processes: int,
+    *arguments: Any,
+    collective: str = "gloo",
+    timeout: float = 300.0,
+    threads: int = 1,
+) -> list[Any]:
+    """What `work(*arguments)` returns in each of new processes, which form the default group.
+
+    Parameters
+    ----------
+    work
+        A function of a module, so that a new process finds it.
+    collective
+        The backend of torch.distributed: "gloo", or "nccl" where each process has its own GPU.
+    timeout
+        Seconds that processes wait for each other.
+    threads
+        Threads of each process.
+
+    Raises
+    ------
+    WorkerLost
+        A process ended without a result; the others are ended too.
+    """
+    with tempfile.TemporaryDirectory(prefix="dsf-ranks-") as folder:
+        job = (work, processes, folder, arguments, collective, timeout, threads)
+        try:
+            mp.start_processes(_begin, job, nprocs=processes, start_method=_way())
+        except (mp.ProcessExitedException, mp.ProcessRaisedException) as error:
+            raise WorkerLost(
+                f"launch({work.__name__}, {processes}): {str(error).strip()}"
+            ) from None
+        return [
+            torch.load(Path(folder) / f"{rank}.pt", weights_only=False) for rank in range(processes)
+        ]
+
+
+def _way() -> str:
+    """How processes start: forked, where they can be, from one that has imported torch."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return "spawn"
+    multiprocessing.set_forkserver_preload([__name__])
+    return "forkserver"
+
+
+def _begin(
+    rank: int,
+    work: Callable[..., Any],
+    processes: int,
+    folder: str,
+    arguments: tuple[Any, ...],
+    collective: str,
+    timeout: float,
+    threads: int,
+) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_num_threads(threads)
+    dist.init_process_group(
+        collective,
+        init_method=f"file://{folder}/store",
+        rank=rank,
+        world_size=processes,
+        timeout=timedelta(seconds=timeout),
+    )
+    torch.save(work(*arguments), Path(folder) / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A sequence on one process and on several, in turns; medians of seconds.
+
+    one, several: until the last process is done. one_work, several_work: processor time, that of
+    the busiest process. equal: outputs and the last state are, bit for bit, those of one process.
+    error: the largest difference of outputs, over the largest output.
+    """
+
+    layer: str
+    variant: str
+    backend: str
+    processes: int
+    length: int
+    backward: bool
+    one: float
+    several: float
+    one_work: float
+    several_work: float
+    equal: bool
+    error: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast several processes are."""
+        return self.one / self.several
+
+
+Draw = Callable[[Layer, int], dict[str, Tensor]]
+
+
+def compare(
+    layer: str,
+    length: int,
+    *,
+    signals: Draw,
+    processes: int = 2,
+    variant: str = "relay",
+    backend: str = "auto",
+    backward: bool = False,
+    rounds: int = 3,
+) -> Comparison:
+    """One sequence on one process beside several, each with one thread.
+
+    Parameters
+    ----------
+    layer
+        The name of a layer of the catalogue.
+    signals
+        Draws the signals of a layer; a function of a module.
+    backward
+        Outputs and the gradients of all inputs.
+    rounds
+        How often each has its turn, after a first that is not counted.
+    """
+    options = (layer, length, signals, variant, backend, backward, rounds)
+    found = launch(_compared, processes, *options)
+    one, several = (
+        [
+            statistics.median(
+                max(turn) for turn in zip(*(f[what][kind] for f in found), strict=True)
+            )
+            for what in ("seconds", "work")
+        ]
+        for kind in (0, 1)
+    )
+    return Comparison(
+        layer=layer,
+        variant=variant,
+        backend=backend,
+        processes=processes,
+        length=length,
+        backward=backward,
+        one=one[0],
+        several=several[0],
+        one_work=one[1],
+        several_work=several[1],
+        equal=all(f["equal"] for f in found),
+        error=max(f["error"] for f in found),
+    )
+
+
+def _compared(
+    name: str,
+    length: int,
+    signals: Draw,
+    variant: str,
+    backend: str,
+    backward: bool,
+    rounds: int,
+) -> dict[str, Any]:
+    """On every rank: the whole sequence on rank 0 alone, then a part of it on each, in turns."""
+    layer, rank, size = find(name), dist.get_rank(), dist.get_world_size()
+    given = signals(layer, length)
+    ends = [length * r // size // 64 * 64 for r in range(size)] + [length]
+    own = slice(ends[rank], ends[rank + 1])
+    tokens = {s.name for s in layer.of_kind("token")}
+    part = {n: x[:, :, own].contiguous() if n in tokens else x for n, x in given.items()}
+
+    def whole() -> Result:
+        return _passed(given, backward, lambda **s: run_whole(layer, backend, **s))
+
+    def shared() -> Result:
+        return _passed(part, backward, lambda **s: run(layer, backend, variant=variant, **s))
+
+    (y, end), (z, state) = whole(), shared()
+    same = torch.equal(z, y[:, :, own])
+    if rank == size - 1:
+        same = same and all(map(torch.equal, _tuple(state), _tuple(end)))
+    error = float((z - y[:, :, own]).abs().max() / y.abs().max())
+    turns = []
+    for _ in range(rounds):
+        turns.append((_timed(whole if rank == 0 else None), _timed(shared)))
+    kinds = [list(zip(*kind, strict=True)) for kind in zip(*turns, strict=True)]
+    seconds, work = ([kind[i] for kind in kinds] for i in (0, 1))
+    return {"seconds": seconds, "work": work, "equal": same, "error": error}
+
+
+Result = tuple[Tensor, Any]
+
+
+def _timed(call: Callable[[], Result] | None) -> tuple[float, float]:
+    """Seconds until all ranks are done, and this one's processor time."""
+    dist.barrier()
+    began, worked = time.perf_counter(), time.process_time()
+    if call is not None:
+        call()
+    work = time.process_time() - worked
+    dist.barrier()
+    return time.perf_counter() - began, work
+
+
+def _passed(given: dict[str, Tensor], backward: bool, call: Callable[..., Result]) -> Result:
+    if not backward:
+        with torch.no_grad():
+            return call(**given)
+    leaves = {n: x.detach().requires_grad_() for n, x in given.items()}
+    y, end = call(**leaves)
+    torch.autograd.grad(y, list(leaves.values()), torch.ones_like(y), allow_unused=True)
+    return y.detach(), tuple(x.detach() for x in _tuple(end))
+
+
+def _tuple(x: Any) -> tuple[Tensor, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+__all__ = ["Comparison", "compare", "launch"]
