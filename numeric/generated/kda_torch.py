@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 37caec4ddfbbac2d57f49308fa02d0b123787e71dd339a3a7a70ea13e5f041fc
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body 39135b6c6be25d6e2f8beccd0c894761e43073e799b6ce7d3067336f92b7f951
 """
 

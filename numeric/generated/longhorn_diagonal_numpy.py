@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 9f24a225347569a41b99d57c532c45a52716ba11aaaefda57fc9db6bc300726d
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body 3b73f31cd4bd63c8876a176339b2f981098fb36d0e42c019416effa4f9ed69cc
 """
 

@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec dfcb1f0606d27036e5ca67f26df5efab5d91de42f0433d0754ef255b6e926da7
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body 9a4a002423b6ce3bd3ec59d99a20e697cdc19bbe0a4742138919784823580193
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body e1f13f391a7f77427d666fb28a38466c0b1a9f3ecbacb9923af7daf26b912c53
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body df4677b5887891d883bb0eb071606dfa3de3e4dffbd492c28efb3809e68ce142
 """
 

@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body 25f45b6762aebdf524ae00127e027a2439490b24cdca87c44fc5403ab35ce9a2
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator c46f0ed1e17bd0c870791c1fedf715af2c649003798b84e0d9ac11dcbd247600
+generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
 body 42d5b4d5f707801bd70764cfe99db589d58b6611979a943267c258b832660ed6
 """
 

@@ -10,13 +10,15 @@ from ..bench import long_signals
 from .local import compare
 from .run import VARIANTS
 
+BACKENDS = ("auto", "torch", "cpp")
+
 
 @click.command()
 @click.argument("layer")
 @click.option("--length", type=click.IntRange(2), default=100_000, show_default=True)
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--variant", type=click.Choice(list(VARIANTS)), default="relay", show_default=True)
-@click.option("--backend", default="auto", show_default=True)
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
 @click.option("--backward", is_flag=True, help="Outputs and gradients.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 def main(
