@@ -147,5 +147,5 @@ format: install-dev
 
 clean:
 	@echo "==> Removing $(VENV), the caches and what was built ..."
-	@rm -rf $(VENV) book/_build book/_facts book/catalogue book/reference book/theme/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) book/_build book/_facts book/catalogue book/reference book/*/node_modules tests/site_tools/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 from .facts.folders import BOOK, EXECUTED, ROOT, sources
+from .live import pack
 
 THEME = BOOK / "theme"
-MODULES = THEME / "node_modules"
 HTML = BOOK / "_build" / "html"
 PDF = BOOK / "_build" / "pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -34,20 +34,23 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "JUPYTER_CONFIG_DIR": str(BOOK / "jupyter")}
 
 
-def install_theme() -> None:
-    """Install the theme's packages as its lockfile names them, unless they are installed."""
-    wanted = hashlib.sha256((THEME / "package-lock.json").read_bytes()).hexdigest()
-    stamp = MODULES / ".made-from"
+def install(folder: Path) -> None:
+    """Install the npm packages that a folder's lockfile names, unless they are installed."""
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".made-from"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
-    print("==> Installing what the theme needs from npm ...", flush=True)
-    _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], THEME)
+    print(f"==> Installing what {folder.relative_to(ROOT)} needs from npm ...", flush=True)
+    _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
     stamp.write_text(wanted)
 
 
 def build() -> None:
     """Write the facts, execute the pages, and render them."""
-    install_theme()
+    install(THEME)
+    install(pack.HERE)
+    print("==> Packing the library for the live checker ...", flush=True)
+    pack.pack(_run)
     print("==> Settling the claims and writing the facts ...", flush=True)
     _run([sys.executable, "-m", "book.facts"], ROOT)
     # Pages are executed in a run of their own: one that renders too leaves a Jupyter server behind.
@@ -58,6 +61,7 @@ def build() -> None:
         _engine("--site")
         stamp.write_text(pages)
     _engine("--html")
+    pack.publish(HTML / "assets" / "live")
     missing = [p.stem for p in sources() if not (HTML / f"{p.stem}.html").is_file()]
     if missing:
         raise BuildError(f"the engine did not write {', '.join(missing)}; see above")

@@ -77,9 +77,9 @@ def check(
     containment too, with what limit of time and what cache. processes, progress: see `relate`. What
     cannot be compared is undecided, saying so. Raises SizeError, UnknownName, LoadError.
     """
-    others = _others(layer, against)
+    others = others_of(layer, against)
     wanted = ask or Ask()
-    _known_sizes(layer, others, wanted.sizes)
+    require_sizes(layer, others, wanted.sizes)
     pairs = [(layer, other) for other in others]
     found = relate(pairs, wanted, processes=processes, progress=progress)
     rows = [
@@ -96,7 +96,8 @@ def check(
     return Report(layer, tuple(row[1] for row in rows), tuple(nearest), found.notes)
 
 
-def _others(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer]:
+def others_of(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer]:
+    """The layers of `against`, by default those of the catalogue that are not the layer itself."""
     from .language.loading import catalogue, find
 
     if against is not None:
@@ -105,7 +106,8 @@ def _others(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer]:
     return [x for x in known if (x.name, x.hash) != (layer.name, layer.hash)]
 
 
-def _known_sizes(layer: Layer, others: Sequence[Layer], sizes: Sizes) -> None:
+def require_sizes(layer: Layer, others: Sequence[Layer], sizes: Sizes) -> None:
+    """Refuse a size that none of the layers has; raises SizeError."""
     known = list(dict.fromkeys([*layer.sizes, *(n for other in others for n in other.sizes)]))
     for name in sizes:
         if name not in known:

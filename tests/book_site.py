@@ -15,6 +15,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
+TOOLS = ROOT / "tests" / "site_tools"
 HTML = BOOK / "_build" / "html"
 CONTENT = BOOK / "_build" / "site" / "content"
 OPTIONS = [
@@ -32,11 +33,13 @@ TYPES = {
     "chapter with figures": "dynamical-systems",
     "chapter with claims": "index",
     "chapter with sliders": "attention",
+    "chapter with laws": "spectra-and-memory",
     "list of mistakes": "where-the-paper-slips",
     "overview": "catalogue/index",
     "layer": "catalogue/gated-deltanet",
     "layer without a state": "catalogue/softmax-attention",
-    "claims": "reference/claims",
+    "list of claims": "reference/claims",
+    "claims": "reference/claims/normalisation",
     "commands": "reference/commands",
     "bibliography": "reference/bibliography",
 }
@@ -86,17 +89,31 @@ def served(folder):
         server.shutdown()
 
 
-@contextmanager
-def chromium():
-    """Debian's Chromium, driven; without one the test fails and says what to install."""
-    from playwright.sync_api import sync_playwright
-
+def chromium_path():
+    """Where Chromium is; without one the test fails and says what to install."""
     from book.build import BuildError, browser
 
     try:
-        path = browser()
+        return browser()
     except BuildError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def site_tools(folder):
+    """What judges the site, from npm, installed once a run: the Nu checker, Lighthouse, axe."""
+    from book.build import install
+
+    with FileLock(folder / "tools.lock"):
+        install(TOOLS)
+    return TOOLS / "node_modules"
+
+
+@contextmanager
+def chromium():
+    """Debian's Chromium, driven."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium_path()
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=path, headless=True, args=OPTIONS)
         try:

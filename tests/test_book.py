@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 import subprocess
 import sys
@@ -9,10 +10,21 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from book_site import BOOK, CONTENT, HTML, TYPES, built, chromium, pages, served, shared_folder
+from book_site import (
+    BOOK,
+    CONTENT,
+    HTML,
+    TYPES,
+    built,
+    chromium,
+    pages,
+    served,
+    shared_folder,
+    site_tools,
+)
 
 from book.facts import __main__ as writer
-from book.facts import claims, folders, graph, layers, relations, slips, text
+from book.facts import claims, drawing, folders, graph, layers, relations, slips, text
 from dsf_sym import catalogue, find, recheck
 from dsf_sym.deciding.limits import OutOfTime
 from dsf_sym.errors import DsfError
@@ -20,12 +32,15 @@ from dsf_sym.relation import Relation
 from dsf_sym.theory.taylor import relative_error
 from dsf_sym.verdict import Question, Verdict
 
-AXE = BOOK / "theme" / "node_modules" / "axe-core" / "axe.min.js"
-
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     return built(shared_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory):
+    return site_tools(shared_folder(tmp_path_factory))
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +142,12 @@ def test_cells_are_short_and_only_call_the_library():
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_page_is_quiet_light_and_accessible(open_page, kind, colours):
+def test_a_page_is_quiet_light_and_accessible(open_page, tools, kind, colours):
     page = open_page(TYPES[kind], colours=colours)
     assert (page.said, page.outside) == ([], [])
     assert page.weight < 400_000
     page.evaluate("document.querySelectorAll('details').forEach((x) => (x.open = true))")
-    page.evaluate(AXE.read_text())
+    page.evaluate((tools / "axe-core" / "axe.min.js").read_text())
     found = page.evaluate("axe.run(document)")["violations"]
     assert not found, [(x["id"], x["nodes"][0]["html"][:200]) for x in found]
     page.context.close()
@@ -199,6 +214,48 @@ def test_pointing_at_a_layer_fades_what_is_not_related_to_it(open_page):
     page.context.close()
 
 
+def test_a_name_in_the_filter_leaves_its_relatives(open_page):
+    page = open_page("catalogue/index")
+    page.fill("#filter", "kd")
+    assert "qlstm" in page.locator("svg.containments g.faded").all_text_contents()
+    assert page.locator("svg.containments g:not(.faded)", has_text="deltanet").count() >= 1
+    page.fill("#filter", "no such layer")
+    assert "No layer" in page.locator(".controls p").inner_text()
+    assert page.locator("svg.containments .faded").count() == 0
+    page.context.close()
+
+
+def test_sliders_draw_the_bounds_on_what_is_remembered(open_page):
+    page = open_page("spectra-and-memory")
+    page.evaluate("document.querySelector('#decay-rate').value = 0.5")
+    page.dispatch_event("#decay-rate", "input")
+    said = page.locator(".controls p").inner_text()
+    assert float(re.search(r"at most ([0-9.e+-]+)", said)[1]) == pytest.approx(
+        math.exp(-50), rel=0.05
+    )
+    assert page.locator("svg.plot path.curve").count() == 3
+    assert page.said == []
+    page.context.close()
+
+
+def test_a_reference_shows_what_it_leads_to(open_page):
+    page = open_page("normalisation")
+    card = page.locator(".hover-card")
+    assert not card.is_visible()
+    page.locator("main a.reference[href*='attention.html#']").first.hover()
+    card.wait_for(state="visible")
+    assert "normaliser" in card.inner_text()
+    page.mouse.move(0, 0)
+    card.wait_for(state="hidden")
+    page.locator("main .cite a").first.hover()
+    card.wait_for(state="visible")
+    assert "Sieber" in card.inner_text()
+    page.keyboard.press("Escape")
+    card.wait_for(state="hidden")
+    assert page.said == []
+    page.context.close()
+
+
 FALSE = """
 A sentence.
 
@@ -246,6 +303,21 @@ def test_a_label_belongs_to_one_claim(tmp_path):
     page.write_text(FALSE + FALSE)
     with pytest.raises(claims.ClaimError, match=r"label 'false-claim' is that of page.md:4"):
         claims.stated([page])
+
+
+def test_a_slip_of_the_paper_needs_its_counterexample():
+    with pytest.raises(claims.ClaimError, match="a slip has no counterexample there: eq-15b-as"):
+        slips.write([])
+
+
+def test_drawings_on_one_page_do_not_share_names():
+    drawn = (
+        '<svg><g id="a"><path id="b" d="M 1.23456 2"/></g><use x="0.125" xlink:href="#b"/></svg>'
+    )
+    named = drawing._short(drawing._own_names("one", drawn))
+    assert named == (
+        '<svg><g><path id="one-b" d="M 1.23 2"/></g><use x="0.12" xlink:href="#one-b"/></svg>'
+    )
 
 
 def test_text_means_itself_and_code_stays_code():

@@ -1,6 +1,17 @@
-"""Two layers that are told by what they learn: one step of gradient descent a token."""
+"""Layers that are told by what they learn: one step of an optimiser a token."""
 
-from dsf_sym import Gate, GradientDescent, State, Unit, Vec, online
+from dsf_sym import (
+    Gate,
+    GradientDescent,
+    Implicit,
+    Positive,
+    State,
+    Unit,
+    Vec,
+    layer,
+    online,
+    outer,
+)
 
 
 @online(GradientDescent(rate="beta"))
@@ -15,3 +26,17 @@ def forgetful(S: State["n", "d"], q: Vec["n"], k: Unit["n"], v: Vec["d"], alpha:
     """The same loss, with weight decay; the gradient is taken at the decayed memory."""
     error = k @ S - v
     return (error @ error) / 2, q @ S
+
+
+@online(Implicit(rate="beta"))
+def cautious(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], beta: Positive):
+    """The same loss, and the step that is best after it is taken."""
+    error = k @ S - v
+    return (error @ error) / 2, q @ S
+
+
+@layer
+def safe_rate(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], beta: Positive):
+    """A delta rule of rate β / (1 + β k·k)."""
+    S = S - beta / (1 + beta * (k @ k)) * outer(k, k @ S - v)
+    return S, q @ S

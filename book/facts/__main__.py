@@ -15,7 +15,9 @@ from dsf_sym.errors import DsfError
 from . import (
     catalogue,
     chapter_figures,
+    claim_pages,
     claims,
+    experiment,
     figures,
     folders,
     graph,
@@ -23,6 +25,7 @@ from . import (
     printed,
     reference,
     slips,
+    state_figures,
 )
 from .relations import relations
 
@@ -48,7 +51,7 @@ def _claims() -> int:
     """Settle the claims of the pages and of the catalogue, but for those that nothing changed."""
     shown = claims.stated(folders.sources())
     stated = [*shown, *claims.known()]
-    made_from = folders.inputs()
+    made_from = folders.inputs(folders.SETTLES)
     wanted = {
         each.label: f"{made_from} {each.label} {each.expect} {each.question}" for each in stated
     }
@@ -79,11 +82,13 @@ def _rest() -> None:
         layers.write(facts)
     rows = relations(known)
     catalogue.write(found, rows)
-    claims.write_page(claims.known())
+    claim_pages.write()
     reference.write(found)
     printed.write()
     figures.write()
     chapter_figures.write()
+    state_figures.write()
+    experiment.write()
     graph.write(rows)
     folders.STAMP.write_text(made_from)
 

@@ -8,8 +8,8 @@ from dsf_sym.deciding.minimal import Minimal
 from dsf_sym.language.tensor import shape_text
 from dsf_sym.rendering.sheet import Sheet, costs_text
 
-from .folders import CATALOGUE
-from .layers import LayerFacts
+from .folders import CATALOGUE, CODE
+from .layers import LayerFacts, token_loop
 from .relations import Row
 from .text import anchor, block, code, folded, layer_link, page, plain, publish, table, witness
 
@@ -19,7 +19,18 @@ GRAPH = (
     "that it contains. Layers without lines stand at the bottom. The table below says the same."
 )
 LONGEST_FORMULA, LONGEST_STRUCTURE = 1500, 60
-LIBRARIES = {"numpy": ("NumPy", "python"), "torch": ("torch", "python"), "cpp": ("C++", "cpp")}
+FORMS = {
+    "parallel": "parallel form",
+    "chunkwise": "chunkwise form",
+    "associative_scan": "associative scan",
+}
+LIBRARIES = {
+    "numpy": ("NumPy", "python"),
+    "torch": ("torch", "python"),
+    "cpp": ("C++", "cpp"),
+    "cu": ("CUDA", "cpp"),
+}
+LONGEST_LOOP = 150
 
 
 def write(found: Sequence[LayerFacts], relations: Mapping[str, list[Row]]) -> None:
@@ -118,7 +129,7 @@ def _short(sheet: Sheet | str) -> list[str]:
     found = sheet.structure
     if len(found) > LONGEST_STRUCTURE:
         found = found.split(";")[0].split(":")[0]
-    return [plain(found), plain(sheet.costs["state"])]
+    return [plain(found), f"${sheet.costs['state']}$"]
 
 
 def _signals(facts: LayerFacts) -> str:
@@ -177,7 +188,17 @@ def _structure(facts: LayerFacts) -> list[str]:
         parts.append(f"Its smallest state is not known: {plain(found)}.")
     else:
         parts.append(_smallest(found))
-    return parts
+    return parts + _spectrum(facts)
+
+
+def _spectrum(facts: LayerFacts) -> list[str]:
+    found = facts.spectrum
+    if isinstance(found, str) or found.status == "undecided":
+        return ["Where its eigenvalues lie is not decided."]
+    said = plain(found.proof[:1].upper() + found.proof[1:])
+    if found.certificate is not None:
+        said += f" ([certificate]({publish(f'spectrum-{facts.name}', found.certificate)}))"
+    return [f"{said}, as on this token:", witness(found)] if found.witness else [f"{said}."]
 
 
 def _smallest(found: Minimal) -> str:
@@ -235,15 +256,30 @@ def _code(facts: LayerFacts) -> list[str]:
         return [f"{plain(facts.code[:1].upper() + facts.code[1:])}."]
     known = ", ".join(facts.schedules).replace("_", " ")
     parts = [f"Schedules: {known}."]
-    parts += [f"There is no {name.replace('_', ' ')}: {plain(why)}." for name, why in facts.skipped]
+    parts += [f"There is no {FORMS.get(name, name)}: {plain(why)}." for name, why in facts.skipped]
     tabs = []
     for target, text in facts.code.items():
-        name, language = LIBRARIES.get(target, (target, "text"))
+        name, language = LIBRARIES[target]
         tabs.append(f"::::{{tab-item}} {name}\n{block(text, language)}\n::::")
+    for target, text in facts.kernels.items():
+        name, language = LIBRARIES[target]
+        tabs.append(f"::::{{tab-item}} {name}\n{_kernel(facts.name, target, language, text)}\n::::")
     body = ":::::{tab-set}\n" + "\n".join(tabs) + "\n:::::"
     parts.append(folded("The code that is generated for it", body))
     parts.append(block(f"$ dsf verify {facts.name}", "console"))
     return parts
+
+
+def _kernel(name: str, target: str, language: str, text: str) -> str:
+    """The file to download, and its loop over tokens unless that would fill the page."""
+    path = CODE / f"{name}.{target}"
+    path.write_text(text, encoding="utf-8")
+    lines = text.count("\n")
+    said = f"[{path.name}](../_facts/code/{path.name}) has {lines} lines, forward and backward."
+    loop = token_loop(text)
+    if loop.count("\n") >= LONGEST_LOOP:
+        return said
+    return f"{said} Its loop over tokens:\n\n{block(loop, language)}"
 
 
 def _reference(facts: LayerFacts) -> list[str]:

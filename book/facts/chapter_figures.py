@@ -36,13 +36,15 @@ def taylor() -> Any:
     left.axhline(0, color=INK, lw=0.5)
     left.set_ylim(-4, 8)
     left.set_xlabel("score s")
-    left.legend(frameon=False, loc="upper left")
+    left.legend(frameon=False, loc="upper center")
     for colour, radius in zip(COLOURS, (1, 2, 4, 8), strict=True):
         degrees = range(0, 31)
         errors = [float(relative_error(Fraction(radius), p)[1]) for p in degrees]
         right.semilogy(degrees, errors, color=colour, marker=".", lw=1)
-        shown = max(p for p in degrees if errors[p] > 1e-3)
-        right.text(shown + 0.8, errors[shown], f"R = {radius}", color=colour, va="center")
+        shown = max(p for p in degrees if errors[p] > 1e-5)
+        right.text(
+            shown + 0.5, errors[shown], f"R = {radius}", color=colour, va="center", fontsize=8
+        )
     right.axhline(1, color=INK, lw=0.5)
     right.set_ylim(1e-7, 1e7)
     right.set_xlabel("degree P")
@@ -152,7 +154,8 @@ def roundings() -> Any:
     alpha = rng.uniform(0.9, 1, size=(1, 4, top, 16))
     whole = {"q": q, "k": k, "v": v, "alpha": alpha}
     figure, ax = axes_of(5.8, 2.6)
-    for colour, schedule in zip(COLOURS, schedules, strict=False):
+    sides = ("center", "bottom", "top")
+    for colour, schedule, side in zip(COLOURS, schedules, sides, strict=False):
         errors = []
         for length in lengths:
             double = {name: x[:, :, :length] for name, x in whole.items()}
@@ -161,7 +164,7 @@ def roundings() -> Any:
             y, _ = numeric.run("gla", schedule=schedule, **single)
             errors.append(1e7 * np.linalg.norm(y - exact) / np.linalg.norm(exact))
         ax.semilogx(lengths, errors, color=colour, marker=".", lw=1)
-        ax.text(lengths[-1] * 1.08, errors[-1], schedule, color=colour, va="center")
+        ax.text(lengths[-1] * 1.08, errors[-1], schedule, color=colour, va=side)
     ax.set_xlim(28, 1100)
     ax.set_xticks(lengths, [str(length) for length in lengths])
     ax.minorticks_off()

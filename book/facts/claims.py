@@ -12,26 +12,28 @@ A statement is `A = B`, `A contains B`, `minimal A is N`, or the name of a claim
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dsf_sym import compare, contains, find, minimal
+from dsf_sym import Layer, compare, contains, find, minimal
 from dsf_sym.claims import Outcome, settle
 from dsf_sym.claims import claims as stated_in_catalogue
 from dsf_sym.cli.common import command_line, read_sizes
 from dsf_sym.errors import DsfError
+from dsf_sym.language.kernel import KernelLayer
 from dsf_sym.rendering.report import SENSES, headline
 from dsf_sym.verdict import Question, Verdict
 
-from .folders import CLAIMS, REFERENCE, ROOT
-from .text import block, code, page, plain, publish, witness
+from .folders import CLAIMS, ROOT
+from .text import block, code, plain, publish, witness
 
 _FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{claim\}[ \t]+(?P<said>.+)\n(?P<options>(?::.*\n)*)(?P=fence)$",
     re.MULTILINE,
 )
 _OPTION = re.compile(r"^:(\w+):[ \t]*(.*)$", re.MULTILINE)
+_BALL = re.compile(r"\[(-?[\d.]+(?:e[-+]?\d+)?) \+/- [\d.e+-]+\]")
 _KNOWN = ("label", "expect", "given", "sizes")
 
 
@@ -162,6 +164,14 @@ def _from_catalogue(claim: Stated, outcome: Outcome) -> Settled:
     return Settled(claim, outcome.verdict, command, outcome.claim.sentence)
 
 
+def _defined(claim: Stated) -> list[tuple[str, str]]:
+    """The layers that a claim of the catalogue defines for itself, and what it says of each."""
+    known = stated_in_catalogue()
+    arguments = known[claim.said].arguments if claim.said in known else {}
+    made = [x for x in arguments.values() if isinstance(x, Layer | KernelLayer)]
+    return list(dict.fromkeys((x.name, x.doc.split("\n\n")[0]) for x in made))
+
+
 def _file(reference: str) -> str:
     return str(ROOT / reference) if ".py" in reference else reference
 
@@ -190,21 +200,6 @@ def write(settled: Settled) -> None:
     )
 
 
-def directive(claim: Stated) -> str:
-    """The claim as a page states it."""
-    return f"```{{claim}} {claim.said}\n:label: {claim.label}\n:expect: {claim.expect}\n```"
-
-
-def write_page(every: Iterable[Stated]) -> None:
-    """Write the page that shows every claim of the catalogue."""
-    text = page(
-        "Every claim",
-        "\n\n".join(map(directive, every)),
-        description="The statements that the catalogue makes, each settled when the page was made.",
-    )
-    (REFERENCE / "claims.md").write_text(text, encoding="utf-8")
-
-
 def _title(settled: Settled) -> str:
     said = settled.sentence[:1].upper() + settled.sentence[1:]
     if settled.stated.said in stated_in_catalogue():
@@ -228,7 +223,9 @@ def _body(settled: Settled) -> str:
     ):
         if ties:
             rows.append((label, ", ".join(map(code, ties))))
-    rows.append(("Proof" if verdict.witness is None else "Witness", plain(verdict.proof)))
+    proof = _BALL.sub(lambda ball: f"≈ {float(ball[1]):.6g}", verdict.proof)
+    rows.append(("Proof" if verdict.witness is None else "Witness", plain(proof)))
+    rows += [("Here", f"{code(name)}: {plain(doc)}") for name, doc in _defined(claim)]
     parts = ["\n".join(f"{label}\n: {value}\n" for label, value in rows), witness(verdict)]
     commands = [f"$ {settled.command}"]
     if verdict.certificate is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import numeric
 from .folders import FIGURES
 
 INK = "#010203"
+# No metadata: a page is not a place for RDF.
+PLAIN = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 COLOURS = ("#2f7fd1", "#c8642b", "#2f9e6e", "#a55bb5")
 
 
@@ -26,6 +29,7 @@ def axes_of(width: float, height: float, columns: int = 1, **options: Any) -> tu
     mpl.rcParams.update(
         dict.fromkeys(inks, INK)
         | {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+        | {"svg.fonttype": "none"}
     )
     figure, axes = pyplot.subplots(1, columns, figsize=(width, height), **options)
     figure.set_layout_engine("constrained")
@@ -39,12 +43,28 @@ def save(name: str, figure: Any, *, script: str = "") -> None:
 
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", transparent=True, metadata=PLAIN)
     pyplot.close(figure)
-    text = buffer.getvalue().replace(INK, "currentColor")
+    text = _short(_own_names(name, buffer.getvalue().replace(INK, "currentColor")))
     if script:
         text = text.replace("<svg ", f'<svg data-script="{script}" ', 1)
     (FIGURES / f"{name}.svg").write_text(text, encoding="utf-8")
+
+
+def _short(text: str) -> str:
+    """The drawing with its places to a hundredth of a point."""
+    return re.sub(r' (?:d|x|y)="[^"]*"', lambda at: re.sub(r"(\.\d\d)\d+", r"\1", at[0]), text)
+
+
+def _own_names(name: str, text: str) -> str:
+    """The drawing with names of its own for its parts: a page may have more than one drawing."""
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+
+    def renamed(match: re.Match[str]) -> str:
+        return f' id="{name}-{match[1]}"' if match[1] in used else ""
+
+    text = re.sub(r' id="([^"]+)"', renamed, text)
+    return re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", text)
 
 
 def signals_of(length: int, n: int, *, seed: int = 0) -> dict[str, Any]:

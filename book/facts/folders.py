@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 BOOK = Path(__file__).parent.parent
 ROOT = BOOK.parent
 FACTS = BOOK / "_facts"
 CERTIFICATES = FACTS / "certificates"
+CODE = FACTS / "code"
 CLAIMS = FACTS / "claims"
+EXPERIMENT = FACTS / "experiment"
 FIGURES = FACTS / "figures"
 LAYERS = FACTS / "layers"
 PRINTED = FACTS / "printed"
 CATALOGUE = BOOK / "catalogue"
 REFERENCE = BOOK / "reference"
-GENERATED = (CERTIFICATES, FIGURES, LAYERS, PRINTED, CATALOGUE, REFERENCE)
+GENERATED = (CERTIFICATES, CODE, EXPERIMENT, FIGURES, LAYERS, PRINTED, CATALOGUE, REFERENCE)
 # Notebook outputs are kept by the engine, which does not see that the library has changed.
 EXECUTED = BOOK / "_build" / "execute"
 STAMP = FACTS / "made-from"
 SETTLED = FACTS / "settled.json"
-READ = ("dsf_sym", "derivations", "numeric", "examples", "book/facts", "book/examples")
+ASKED = ("dsf_sym", "derivations", "examples", "book/examples", "constraints.txt")
+SETTLES = (*ASKED, "book/facts/claims.py", "book/facts/text.py")
+READ = (*ASKED, "numeric", "book/facts", "book/sources.bib")
 
 
 def sources() -> list[Path]:
@@ -31,18 +35,23 @@ def sources() -> list[Path]:
     return sorted(p for p in BOOK.glob("*.md") if p.name != "README.md")
 
 
-def inputs() -> str:
-    """A hash of all that generated pages are made from, the claims of the pages left out."""
+def inputs(tops: Iterable[str] = READ) -> str:
+    """A hash of all that generated pages are made from, the claims of the pages left out.
+
+    tops: other files and folders, as SETTLES, what the verdicts on claims are made from.
+    """
     found = hashlib.sha256()
-    for path in [*_code(), BOOK / "sources.bib", ROOT / "constraints.txt"]:
+    for path in (path for top in tops for path in _files(ROOT / top)):
         content = path.read_bytes()
         found.update(f"{path.relative_to(ROOT).as_posix()}\0{len(content)}\0".encode() + content)
     return found.hexdigest()
 
 
-def _code() -> Iterator[Path]:
-    for top in READ:
-        yield from sorted(p for p in (ROOT / top).rglob("*.py"))
+def _files(top: Path) -> list[Path]:
+    if not top.is_dir():
+        return [top]
+    # Records of experiments are JSON.
+    return sorted(path for path in top.rglob("*") if path.suffix in (".py", ".json"))
 
 
 def clear() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from dsf_sym import Layer, derive, minimal
-from dsf_sym.codegen import SCHEDULES, TARGETS, generate, program
+from dsf_sym.codegen import SCHEDULES, TARGETS, generate, generate_cpp, generate_cuda, program
 from dsf_sym.deciding.limits import OutOfTime, within
 from dsf_sym.deciding.minimal import Minimal
 from dsf_sym.derivation.double_entry import check_matrices
@@ -19,10 +21,15 @@ from dsf_sym.index.normal import step_form
 from dsf_sym.rendering.render import render_form
 from dsf_sym.rendering.sheet import Sheet, form_rows, reference, sheet
 from dsf_sym.schema import layer_data, sheet_data
+from dsf_sym.theory.spectrum import eigenvalues, radius
+from dsf_sym.verdict import Verdict
 
 from .folders import LAYERS
 
 LONGEST = 300
+# From the narrowest on.
+INTERVALS = ("[1, 1]", "(0, 1)", "(0, 1]", "[0, 1]", "[-1, 1]")
+KERNELS = {"cpp": generate_cpp, "cu": generate_cuda}
 T = TypeVar("T")
 Rows = tuple[tuple[str, str], ...]
 
@@ -32,9 +39,11 @@ class LayerFacts:
     """One layer: its update rule and form in LaTeX, structure, costs, state, code, reference.
 
     update: new value of each state as (symbol, LaTeX). form: rows of Λ, B, C, D as (symbol, LaTeX).
-    sheet, minimal, code: text says why there is none. agrees: the sources whose printed matrices
-    are proved to be the same. skipped: the schedules that there are not, and why. prose: what its
-    file says of it, the reference left out.
+    sheet, minimal, spectrum, code: text says why there is none. agrees: the sources whose printed
+    matrices are proved to be the same. spectrum: where the eigenvalues of Λ are. skipped: the
+    schedules that there are not, and why. code: by schedules, for each array library. kernels: by
+    the ending of their file, where there are any. prose: what its file says of it, without the
+    reference.
     """
 
     layer: Layer
@@ -43,9 +52,11 @@ class LayerFacts:
     form: Rows
     agrees: tuple[str, ...]
     minimal: Minimal | str
+    spectrum: Verdict | str
     schedules: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     code: Mapping[str, str] | str
+    kernels: Mapping[str, str]
     prose: tuple[str, ...]
     reference: str
     bibtex: str
@@ -86,9 +97,11 @@ def _facts_of(layer: Layer) -> LayerFacts:
         *((derived, (), ()) if isinstance(derived, str) else derived),
         tuple(dict.fromkeys(entry.source for entry in entries)),
         _tried(lambda: minimal(layer)),
+        derived if isinstance(derived, str) else _tried(lambda: _spectrum(layer)),
         tuple(s for s in SCHEDULES if s in known),
         () if isinstance(made, str) else tuple(made.skipped),
         made if isinstance(made, str) else {t: generate(layer, t) for t in TARGETS},
+        _kernels(layer),
         prose(Path(layer.source)),
         reference(layer),
         bibtex(Path(layer.source)),
@@ -101,6 +114,31 @@ def _derived(layer: Layer) -> tuple[Sheet, Rows, Rows]:
     new = step_form(layer).new
     update = tuple((f"{name}_i", render_form(form)) for name, form in new.items())
     return sheet(layer), update, tuple(form_rows(space, "latex"))
+
+
+def _spectrum(layer: Layer) -> Verdict:
+    """The narrowest interval that holds the eigenvalues, else whether one is above 1 in size."""
+    for interval in INTERVALS:
+        verdict = eigenvalues(layer, interval)
+        if verdict.status == "proved":
+            return verdict
+    return radius(layer, at_most="1")
+
+
+def _kernels(layer: Layer) -> dict[str, str]:
+    made = {}
+    for target, generated in KERNELS.items():
+        with suppress(DsfError):
+            made[target] = generated(layer)
+    return made
+
+
+def token_loop(kernels: str) -> str:
+    """The forward loop over tokens of a file with kernels, too long to be shown as a whole."""
+    found = re.search(r"^[^\n/#]*\bforward\w*\(.*?^}$", kernels, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise DsfError("no function forward... starts a line of the generated kernels")
+    return found[0]
 
 
 def _tried(work: Callable[[], T]) -> T | str:
@@ -137,6 +175,9 @@ def write(facts: LayerFacts) -> None:
         "minimal": None
         if isinstance(found, str)
         else {"sizes": found.sizes, "lower": found.lower, "upper": found.upper},
+        "spectrum": facts.spectrum
+        if isinstance(facts.spectrum, str)
+        else {"verdict": facts.spectrum.status, "said": facts.spectrum.proof},
         "schedules": list(facts.schedules),
         "without": dict(facts.skipped),
     }

@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 
+from dsf_sym import find
+from dsf_sym.codegen import generate_cpp
+
 from .folders import PRINTED, ROOT
+from .layers import token_loop
 
 SHOWN = {
     "taylor": ("taylor", "--radius", "2", "--tol", "0.01"),
@@ -19,6 +23,11 @@ def write() -> None:
     for name, words in SHOWN.items():
         text = f"$ dsf {' '.join(words)}\n{output(*words)}"
         (PRINTED / f"{name}.txt").write_text(text, encoding="utf-8")
+    (PRINTED / "deltanet-loop.txt").write_text(_loop("deltanet") + "\n", encoding="utf-8")
+
+
+def _loop(name: str) -> str:
+    return token_loop(generate_cpp(find(name)))
 
 
 def output(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The statements about the paper that are refuted: which are slips of the paper, and which are not."""
+"""The statements about the paper that are refuted: its slips, and what it does not say."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def write(shown: Iterable[Stated]) -> None:
     slips = [each for each in refuted if each.slip]
     if left := [each.name for each in slips if each.name not in anchors]:
         raise ClaimError(f"book/{PAGE}: a slip has no counterexample there: {', '.join(left)}")
-    printed = [
-        [plain(_place(each)), _link(each, anchors), _holds(each, anchors)] for each in slips
-    ]
+    printed = [[plain(_place(each)), _link(each, anchors), _holds(each, anchors)] for each in slips]
     _write("slips", table(["where", "what is said", "what holds"], printed))
     others = [
         [_link(each, anchors), _holds(each, anchors)]

@@ -99,6 +99,11 @@ def witness(verdict: Verdict) -> str:
     found = verdict.witness
     if found is None:
         return ""
+    outputs = [
+        f"$y_{{{found.length - 1}}}$ of {code(name)} is `({', '.join(output)})`"
+        for name, output in zip(layer_names(verdict.question), found.outputs, strict=True)
+        if output
+    ]
     steps = [(str(i), token) for i, token in enumerate(found.tokens)]
     steps += [("weights", found.constants)] if found.constants else []
     names = list(dict.fromkeys(name for _, values in steps for name in values))
@@ -106,9 +111,5 @@ def witness(verdict: Verdict) -> str:
     for label, values in steps:
         cells = {name: code(value_text(x)) for name, x in shaped(verdict, values).items()}
         rows.append([label, *(cells.get(name, "") for name in names)])
-    last = found.length - 1
-    outputs = [
-        f"$y_{{{last}}}$ of {code(name)} is `({', '.join(output)})`"
-        for name, output in zip(layer_names(verdict.question), found.outputs, strict=True)
-    ]
-    return f"{table(['token', *map(code, names)], rows)}\n\n{', and '.join(outputs)}."
+    shown = table(["token", *map(code, names)], rows)
+    return f"{shown}\n\n{', and '.join(outputs)}." if outputs else shown

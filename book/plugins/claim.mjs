@@ -4,6 +4,28 @@ import path from "node:path";
 
 const FACTS = path.join(import.meta.dirname, "../_facts");
 
+const SHOWN = new Set(["Sizes", "Given", "Maps", "If", "On", "Witness"]);
+const words = (node) => node.value ?? (node.children ?? []).map(words).join("");
+
+/** What a reader sees at once, and what unfolds: the proof, and how to check it. */
+function folded(body) {
+  const [open, more] = [[], []];
+  const from = body.findIndex((node) => node.type === "paragraph" && words(node).startsWith("Check it yourself"));
+  for (const node of body.slice(0, from)) {
+    if (node.type !== "definitionList") {
+      open.push(node);
+      continue;
+    }
+    const [seen, rest] = [[], []];
+    for (let i = 0; i < node.children.length; i += 2)
+      (SHOWN.has(words(node.children[i])) ? seen : rest).push(...node.children.slice(i, i + 2));
+    if (seen.length) open.push({ ...node, children: seen });
+    if (rest.length) more.push({ ...node, children: rest });
+  }
+  const summary = { type: "summary", children: [{ type: "text", value: "What shows it, and how to check it yourself" }] };
+  return [...open, { type: "details", children: [summary, ...more, ...body.slice(from)] }];
+}
+
 function run(data, file, context) {
   const { label } = data.options;
   const written = path.join(FACTS, "claims", `${label}.md`);
@@ -30,7 +52,7 @@ function run(data, file, context) {
           { type: "span", class: status, children: [{ type: "text", value: status }] },
         ],
       },
-      ...context.parseMyst(body.join("\n")).children,
+      ...folded(context.parseMyst(body.join("\n")).children),
     ],
   }];
 }

@@ -8,7 +8,9 @@ const POLICY = [
   "img-src 'self' data:",
   "base-uri 'none'",
   "form-action 'none'",
-].join("; ");
+];
+// Python is compiled in a worker, which keeps the page's policy.
+const LIVE = ["script-src 'self' 'wasm-unsafe-eval'", "worker-src blob:"];
 
 function headings(node) {
   if (node.type === "heading" && node.depth <= 3) return [node];
@@ -73,7 +75,10 @@ export function layout({ project, pages, here, page, body, link, edit, scripts }
   const head = h("head", [
     h("meta", { charSet: "utf-8" }),
     h("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    h("meta", { httpEquiv: "Content-Security-Policy", content: POLICY }),
+    h("meta", {
+      httpEquiv: "Content-Security-Policy",
+      content: [...POLICY, ...(scripts.has("live/page") ? LIVE : [])].join("; "),
+    }),
     h("title", full),
     description ? h("meta", { name: "description", content: description }) : null,
     h("link", { rel: "icon", href: link("/assets/icon.svg"), type: "image/svg+xml" }),
@@ -81,6 +86,7 @@ export function layout({ project, pages, here, page, body, link, edit, scripts }
     h("link", { rel: "stylesheet", href: link("/assets/book.css") }),
     h("script", { src: link("/assets/colours.js") }),
     h("script", { src: link("/assets/book.js"), type: "module" }),
+    h("script", { src: link("/assets/cards.js"), type: "module" }),
     ...[...scripts].map((name) => h("script", { src: link(`/assets/${name}.js`), type: "module" })),
   ]);
   const top = h("header", { id: "top" }, [

@@ -16,7 +16,9 @@ export const words = (node) =>
 
 /** Formulas as HTML that is seen and MathML that is heard; a wrong one ends the build. */
 export function math(tex, displayMode) {
-  const made = katex.renderToString(tex, { displayMode, output: "htmlAndMathml", strict: "error" });
+  const made = katex.renderToString(tex, { displayMode, output: "htmlAndMathml", strict: "error" })
+    // A height below zero is not CSS, and browsers pass it over.
+    .replace(/(style="|;)height:-[\d.]+em;/g, "$1");
   return displayMode ? h("div", { class: "math", tabIndex: 0 }, html(made)) : html(made);
 }
 
@@ -104,6 +106,18 @@ export function pageRenderer({ link, file, references, scripts }) {
     return code(text, "text");
   }
 
+  /** Outputs with all that a cell printed in one piece: the kernel may send it in several. */
+  function joined(outputs) {
+    const made = [];
+    for (const { ...each } of outputs) {
+      const last = made.at(-1)?.jupyter_data;
+      if (last?.output_type === "stream" && each.jupyter_data.output_type === "stream")
+        made.at(-1).jupyter_data = { ...last, text: last.text + each.jupyter_data.text };
+      else made.push(each);
+    }
+    return made;
+  }
+
   function cells(row, header) {
     return row.children.map((cell) =>
       h(cell.header ? "th" : "td", { scope: cell.header ? (header ? "col" : "row") : undefined }, all(cell)),
@@ -160,7 +174,11 @@ export function pageRenderer({ link, file, references, scripts }) {
     definitionDescription: wrap("dd"),
     abbreviation: (node) => h("abbr", { title: node.title }, all(node)),
     span: (node) => h("span", { class: node.class, id: id(node) }, all(node)),
-    div: (node) => h("div", { class: node.class, id: id(node) }, all(node)),
+    div: (node) => {
+      // What is in it is there for readers without JavaScript.
+      if (node.class === "live-checker") scripts.add("live/page");
+      return h("div", { class: node.class, id: id(node) }, all(node));
+    },
     link: (node) =>
       h("a", { href: link(node.url), class: node.class, download: node.static ? node.urlSource.split("/").pop() : undefined }, all(node)),
     crossReference: (node) => {
@@ -207,7 +225,7 @@ export function pageRenderer({ link, file, references, scripts }) {
     card: (node) => h("div", { class: "card" }, node.url ? h("a", { href: link(node.url) }, all(node)) : all(node)),
     cardTitle: (node) => h("p", { class: "title" }, all(node)),
     grid: (node) => h("div", { class: "grid" }, all(node)),
-    outputs: all,
+    outputs: (node) => joined(node.children).flatMap(one),
     output,
   };
 

@@ -7,6 +7,7 @@ import { pageRenderer } from "./nodes.mjs";
 
 const { BUILD_DIRECTORY: OUT, CONTENT_CDN: ENGINE } = process.env;
 const THEME = import.meta.dirname;
+const LONGEST = 2000;  // of what search reads of a section
 
 async function ask(where) {
   const answer = await fetch(ENGINE + where);
@@ -87,7 +88,7 @@ const records = search.records
   .map(({ hierarchy, content, url }, id) => ({
     id,
     title: Object.values(hierarchy).filter(Boolean).join(" · "),
-    text: content.replace(/\s+/g, " ").trim(),
+    text: content.replace(/\s+/g, " ").trim().slice(0, LONGEST),
     url: relativeTo("index.html")(url),
   }));
 write("search.json", JSON.stringify(records));

@@ -71,14 +71,18 @@ def command(
         recheck=recheck,
     )
     found = find_layer(layer)
-    others = [find_layer(name) for name in against] if against else None
-    from ..checking import check
+    from ..checking import check, others_of, require_sizes
     from ..rendering.report import wrap
     from ..rendering.sheet import sheet, title_lines
 
+    others = others_of(found, against or None)
+    require_sizes(found, others, ask.sizes)
     with Progress(f"checking {found.name}") as progress:
         tell = counting(progress, f"checking {found.name}")
         made = sheet(found)
+        if not as_json:
+            head = [*title_lines(found, layer, width()), "", *made.lines(width()), ""]
+            progress.say("\n".join(head))
         report = check(found, others, ask=ask, processes=processes, progress=tell)
     show_notes(report.notes)
     if as_json:
@@ -92,8 +96,7 @@ def command(
         }
         emit_json("check", data)
     else:
-        lines = [*title_lines(found, layer, width()), "", *made.lines(width()), ""]
-        lines.append(report.text(width(), painter()))
+        lines = [report.text(width(), painter())]
         if any(v.witness for v in report.verdicts):
             at = ["--sizes", sizes_text.replace(" ", "")] if sizes_text else []
             words = command_line("dsf", "compare", layer, "NAME", *at)

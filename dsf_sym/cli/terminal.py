@@ -68,18 +68,45 @@ def _around(line: str, at: int) -> list[str]:
 
 
 class Progress:
-    """A line on stderr, where that is a terminal, for what takes longer than two seconds."""
+    """A line on stderr, where that is a terminal, for what takes longer than two seconds.
+
+    Where there are no threads to wait in, as in a browser, every change of the label is written.
+    """
 
     def __init__(self, label: str, stream: TextIO | None = None) -> None:
-        self.label = label
+        self._label = label
         self._stream = stream or sys.stderr
         self._done = threading.Event()
+        self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._threadless = self._shown = False
+
+    @property
+    def label(self) -> str:
+        """What is being done."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = label
+        if self._threadless:
+            self._show(label)
+
+    def say(self, text: str) -> None:
+        """Print text on stdout, the line out of its way."""
+        with self._writing:
+            self._clear()
+            click.echo(text)
 
     def __enter__(self) -> Progress:
         if self._stream.isatty() and os.environ.get("TERM") != "dumb":
-            self._thread = threading.Thread(target=self._watch, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._watch, daemon=True)
+            try:
+                thread.start()
+                self._thread = thread
+            except RuntimeError:
+                self._threadless = True
+                self._show(self._label)
         return self
 
     def __exit__(
@@ -91,15 +118,23 @@ class Progress:
         self._done.set()
         if self._thread is not None:
             self._thread.join()
+        self._clear()
 
     def _watch(self) -> None:
-        began, shown = time.monotonic(), False
+        began = time.monotonic()
         wait = PATIENCE
         while not self._done.wait(wait):
-            wait, shown = 0.5, True
-            line = f"{self.label}, {time.monotonic() - began:.0f} s"[: width() - 1]
-            self._stream.write(f"\r{line:<{width() - 1}}")
-            self._stream.flush()
-        if shown:
+            wait = 0.5
+            with self._writing:
+                self._show(f"{self.label}, {time.monotonic() - began:.0f} s")
+
+    def _show(self, line: str) -> None:
+        self._shown = True
+        self._stream.write(f"\r{line[: width() - 1]:<{width() - 1}}")
+        self._stream.flush()
+
+    def _clear(self) -> None:
+        if self._shown:
             self._stream.write(f"\r{' ' * (width() - 1)}\r")
             self._stream.flush()
+        self._shown = False

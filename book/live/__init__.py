@@ -1,0 +1,1 @@
+"""The page on which a reader's own layer is checked: `dsf` in the browser, by Pyodide."""
