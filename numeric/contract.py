@@ -13,7 +13,7 @@ from dsf_sym.errors import DsfError, UnknownName
 from dsf_sym.language.evaluate import extent
 from dsf_sym.language.layer import Signal, nearest
 
-BACKENDS = ("numpy", "torch", "cpp")
+BACKENDS = ("numpy", "torch", "cpp", "cuda")
 LOW = ("torch.bfloat16", "torch.float16", "float16")
 
 

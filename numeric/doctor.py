@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from dsf_sym.errors import DsfError, UnknownName
 
-from . import native
+from . import cuda, cuda_static, native
+from .emulation import available
 from .peers import PEERS
 
 NEEDED_FOR = {
@@ -28,6 +29,38 @@ def _compiler() -> str | None:
         return native.version(native.compiler())
     except DsfError:
         return None
+
+
+def _toolkit() -> str | None:
+    """The version of NVRTC."""
+    try:
+        return cuda_static.version()
+    except DsfError:
+        return None
+
+
+def _emulation() -> str | None:
+    """The compiler of the emulation."""
+    try:
+        return native.version(available())
+    except DsfError:
+        return None
+
+
+def _gpu() -> str | None:
+    """The name of the GPU that CuPy uses."""
+    try:
+        return cuda.CupyDevice().name
+    except DsfError:
+        return None
+
+
+CUDA = (
+    ("nvrtc", _toolkit, "CUDA kernels as machine code: registers, spills, instructions; no GPU"),
+    ("emulation", _emulation, "CUDA kernels run on the CPU thread by thread, under sanitizers"),
+    ("gpu", _gpu, "CUDA kernels where they belong: backend='cuda', pytest --require gpu"),
+)
+"""The three checks of CUDA kernels that can be done here: what finds each, and what it shows."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +88,8 @@ def doctor(require: Sequence[str] = ()) -> tuple[Part, ...]:
             except PackageNotFoundError:
                 found = "of unknown version"
         parts.append(Part(name, found, purpose))
-    parts.append(Part("c++", _compiler(), "compiled kernels, backend='cpp'"))
+    parts.append(Part("c++", _compiler(), "compiled kernels, backend='cpp' and 'auto'"))
+    parts += [Part(name, find(), purpose) for name, find, purpose in CUDA]
     for name in require:
         if name not in {p.name for p in parts}:
             raise UnknownName(f"doctor: {name!r} is none of {', '.join(p.name for p in parts)}")

@@ -18,6 +18,19 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser):
+    """`--require gpu`: run what needs one, and fail where there is none."""
+    parser.addoption("--require", action="append", default=[], choices=["gpu"], help="fail without")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what needs a GPU unless it is required."""
+    if "gpu" not in config.getoption("--require"):
+        left_out = [item for item in items if item.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_answer_of_an_earlier_run(tmp_path_factory):
     """Commands keep their answers in a folder of this run, which its processes share."""

@@ -26,7 +26,7 @@ DRIFTED = 1
 @click.option(
     "--print",
     "shown",
-    type=click.Choice(["numpy", "torch", "cpp"]),
+    type=click.Choice(["numpy", "torch", "cpp", "cuda"]),
     help="Print the code instead of writing it.",
 )
 @click.option("--check", is_flag=True, help="Compare the checked-in files instead of writing.")
@@ -55,10 +55,11 @@ def command(
     if check:
         raise click.UsageError("--check is for the whole catalogue: leave LAYER out")
     found = find_layer(layer)
-    from ..codegen import generate, generate_cpp, program, write
+    from ..codegen import generate, generate_cpp, generate_cuda, program, write
 
     if shown is not None:
-        text = generate_cpp(found) if shown == "cpp" else generate(found, shown)
+        kernels = {"cpp": generate_cpp, "cuda": generate_cuda}
+        text = kernels[shown](found) if shown in kernels else generate(found, shown)
         click.echo(text, nl=False)
         return
     if to is None:

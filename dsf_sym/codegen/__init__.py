@@ -1,9 +1,10 @@
-"""Code generation: from a layer to NumPy and torch functions, one for every schedule, and C++.
+"""Code generation: from a layer to NumPy and torch functions by schedule, C++ and CUDA C.
 
 `generate(layer, target)` is the text; `check_generated(folder)` finds what has drifted.
 """
 
 from .cpp_files import generate_cpp
+from .cuda_files import CudaSource, cuda_source, generate_cuda
 from .files import (
     SCHEDULES,
     TARGETS,
@@ -23,13 +24,16 @@ from .opaque import free_gates
 __all__ = [
     "SCHEDULES",
     "TARGETS",
+    "CudaSource",
     "Drift",
     "GeneratedDrift",
     "check_generated",
+    "cuda_source",
     "file_name",
     "free_gates",
     "generate",
     "generate_cpp",
+    "generate_cuda",
     "generator_hash",
     "hashes",
     "program",

@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body 3f56c93321de47a5781325d0e820e770f7d8760c4342ad7f73b0c17091d2044f
 """
 

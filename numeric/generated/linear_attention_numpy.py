@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body d76c8c5fdef74d2dee4a9bb0865076a870023bc3a8d99024894a5395ee041360
 """
 

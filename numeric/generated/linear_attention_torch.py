@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body a26f347abad3e9ad393aaae1fb9e91a1f13400a241892d9e70e3b7b6841e891e
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 8438d8ed9ffcb8764913a28cc183ad350657e9c5ddd492b6223a418856faae75
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body d614147f29576a9b6fe458e41c99e81c0735018e74694cfddfebf399b7c74972
 """
 

@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body b1d2a40b5900e78cde9b84680578c6b44eb3b7ead606b8ce30e7b3482f4d43b8
 """
 

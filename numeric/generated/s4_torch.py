@@ -34,7 +34,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec ccdd0f6c7acad3add2577fe4d7974883b4a646d2a679e9d951d78b018e1c6618
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body 53d5529b57a3ec0ac57f00ded5af8470d9ddcb59675824d3d0a6ab7659b34fe6
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body eb8740697d4cd2cfef57b20c9af1109319ad380c4c49b6036f65c587044735d9
 """
 

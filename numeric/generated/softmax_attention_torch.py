@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator 24076fc61ac18bc8e1c32cb510b81cb963bb297c86b7690ca90e65b10667adc2
+generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
 body 2308497a47e42da0e3b794a1e6d6b562bdf77bdea513b0455f8ffba5a07fc083
 """
 

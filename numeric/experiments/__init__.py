@@ -1,0 +1,1 @@
+"""Experiments: plain seeded scripts that train generated layers and write records."""
