@@ -44,7 +44,7 @@ PLANTED = [
         "off-by-one decay to the chunk's end",
         "gla",
         "numpy",
-        "after = np.concatenate([decay[1:], np.full_like(decay[:1], 1)])",
+        "after = np.concat([decay[1:], np.full_like(decay[:1], 1)])",
         "after = decay",
         "chunkwise",
         {"exact", "float64", "float32"},

@@ -113,11 +113,22 @@ def test_the_examples_of_the_help_run(tmp_path, capsys):
 def test_the_make_targets_exist():
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    (block,) = blocks("sh")
-    for line in block.splitlines():
-        command = shlex.split(line, comments=True)
-        assert command[0] == "make"
+    commands = [shlex.split(line, comments=True) for x in blocks("sh") for line in x.splitlines()]
+    targets = [command for command in commands if command[0] == "make"]
+    assert targets
+    for command in targets:
         done = subprocess.run(["make", "-n", *command[1:]], cwd=ROOT, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_modules_that_are_run_take_their_options():
+    commands = [shlex.split(line, comments=True) for x in blocks("sh") for line in x.splitlines()]
+    modules = [command for command in commands if command[0] == "python"]
+    assert modules
+    for command in modules:
+        # The rest of the line, at the smallest length.
+        words = [*command[1:-1], "64"] if "--length" in command else command[1:]
+        done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
 

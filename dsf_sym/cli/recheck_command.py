@@ -125,7 +125,9 @@ def _text(result: Result) -> str:
     rows = [
         ("proves", result.proves),
         ("because", result.reason),
-        ("sense", f"{sense}: {SENSES[sense]}" if sense in SENSES else sense),
+        # In other words it is a question, and what is proved is the answer.
+        ("sense", f"{sense}: {SENSES[sense]}" if sense in SENSES else ""),
+        ("asked", "" if sense in SENSES else sense),
         ("given", "\n".join(map(str, result.claim["given"]))),
         ("ties", "\n".join(map(str, result.claim["bridges"]))),
         ("domains", "\n".join(map(str, result.claim["domains"]))),

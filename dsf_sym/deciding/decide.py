@@ -147,9 +147,7 @@ def _by_step_map(
     through: Layer | None = None,
     history: Mapping[str, Tensor] | None = None,
 ) -> Verdict | None:
-    data = find_certificate(
-        both, at, maps=maps, through=through, history=history or {}, seed=seed
-    )
+    data = find_certificate(both, at, maps=maps, through=through, history=history or {}, seed=seed)
     if data is None:
         return None
     proof = f"{map_text(data)} commutes with both steps"

@@ -104,6 +104,8 @@ def confirm(data: Mapping[str, Any], layers: Mapping[str, Layer]) -> None:
                     f"the claim says {what} {_words(said)}; for these layers it is {_words(true)}"
                 )
         own = [both.a, both.b]
+    elif claim["given"] or claim["bridges"] or claim["domains"]:
+        raise Rejected(f"a certificate of this kind ({kind}) is about layers without ties")
     names = [spec.get("name") for spec in data["layers"]]
     if names != [layer.name for layer in own]:
         raise Rejected(

@@ -15,10 +15,10 @@ SENSES = {
     "equal": "the same output for all tokens, weights and lengths",
     "contains": "for all weights of the second layer there are weights of the first, and a map "
     "from each token to the first's, with the same output for all lengths",
-    "iff": "the same output for all values of the signals that no condition ties, exactly where the "
-    "conditions hold",
-    "only if": "the same output for all values of the signals that no condition ties only where the "
-    "conditions hold",
+    "iff": "the same output for all values of the signals that no condition ties, exactly where "
+    "the conditions hold",
+    "only if": "the same output for all values of the signals that no condition ties only where "
+    "the conditions hold",
     "never": "no values of the signals that conditions may tie give the same output for all values "
     "of the others",
     "kernel rank": "how many features φ(q), ψ(k) a kernel κ(q, k) = φ(q)·ψ(k) needs at least",

@@ -7,7 +7,7 @@ verifies the tree of cases and its ends, for all sizes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..certificates.checkers.given_tokens import LONGEST, holds
 from ..certificates.checkers.token_scalars import Equations, Expression, equations
 from ..deciding.pairing import Pair
 from ..errors import LanguageError, NotAffine, Rejected
-from ..index.atoms import Atom, Factor, Form, Monomial
+from ..index.atoms import Factor, Form, Monomial
 from ..verdict import Verdict
 from .branches import Branch, Conditions
 
@@ -177,7 +177,8 @@ def show(system: Equations, p: Expression) -> str:
     """A polynomial with its unknowns in words: `(k_0 · k_1)(k_1 · q_1)`."""
     import sympy
 
-    named = [_scalar(m) for m in system.unknowns]
+    axes = _axes(system.unknowns)
+    named = [_scalar(m, axes) for m in system.unknowns]
     terms = sympy.Poly(p, *system.keys.values()).terms()
     out = ""
     for powers, c in terms:
@@ -194,31 +195,45 @@ def show(system: Equations, p: Expression) -> str:
     return out
 
 
-def _scalar(m: Monomial) -> str:
+def _axes(unknowns: Sequence[Monomial]) -> dict[int, str]:
+    """The axes of an entry by their size, a second one of the same size marked: d, d'."""
+    sizes = {
+        label: d
+        for m in unknowns
+        for atom, labels in m
+        for d, label in zip(atom.dims, labels, strict=True)
+        if label >= 0
+    }
+    out: dict[int, str] = {}
+    for label in sorted(sizes):
+        out[label] = sizes[label] + "'" * sum(sizes[x] == sizes[label] for x in out)
+    return out
+
+
+def _scalar(m: Monomial, axes: Mapping[int, str]) -> str:
     """A number of a token, a scalar product, or a sum over a longer product."""
-    words = [_factor(f) for f in sorted(m, key=lambda f: (f[0].time or 0, f[0].name))]
+    words = [_factor(f, axes) for f in sorted(m, key=lambda f: (f[0].time or 0, f[0].name))]
     if len(m) == 1:
         return f"sum({words[0]})" if any(label < 0 for label in m[0][1]) else words[0]
     vectors = len(m) == 2 and all(len(labels) == 1 for _, labels in m)
     return " · ".join(words) if vectors else f"sum({' * '.join(words)})"
 
 
-def _factor(factor: Factor) -> str:
+def _factor(factor: Factor, axes: Mapping[int, str]) -> str:
     """A factor with the axes along which it is taken entry by entry: `Delta_0[d]`."""
     atom, labels = factor
-    axes = [d for d, label in zip(atom.dims, labels, strict=True) if label >= 0]
-    return _atom(atom) + (f"[{', '.join(axes)}]" if axes and atom.arg is None else "")
+    named = [axes.get(x, d) for x, d in zip(labels, atom.dims, strict=True)]
+    if atom.arg is not None:
+        inner = _form(atom.arg, dict(enumerate(named)))
+        return f"1/{inner}" if atom.name == "inverse" else f"{atom.name}({inner})"
+    own = [name for name, x in zip(named, labels, strict=True) if x >= 0]
+    said = atom.name if atom.time is None else f"{atom.name}_{atom.time}"
+    return said + (f"[{', '.join(own)}]" if own else "")
 
 
-def _atom(a: Atom) -> str:
-    if a.arg is not None:
-        return f"1/{_form(a.arg)}" if a.name == "inverse" else f"{a.name}({_form(a.arg)})"
-    return a.name if a.time is None else f"{a.name}_{a.time}"
-
-
-def _form(form: Form) -> str:
+def _form(form: Form, axes: Mapping[int, str]) -> str:
     parts = []
     for m, c in sorted(form.terms.items()):
         number = [str(c)] if c != 1 or not m else []
-        parts.append(" * ".join([*number, *map(_factor, m)]))
+        parts.append(" * ".join([*number, *(_factor(f, axes) for f in m)]))
     return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"

@@ -23,7 +23,7 @@ def eigenvalues(
     sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Whether every real eigenvalue of every transition Λ lies in an interval such as "[0, 1]".
+    """Whether every eigenvalue of every transition Λ is a real number of an interval: "[0, 1]".
 
     of: one state, whose own Λ is meant; the other states then enter it, after the first token.
     where: narrower domains of signals. Raises UnknownName, LanguageError, SizeError.

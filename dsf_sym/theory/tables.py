@@ -113,11 +113,11 @@ def has_smallest_state(
 def has_smallest_continuous_state(
     layer: Layer | str, states: int, *, sizes: Sizes | None = None, seed: int = 0
 ) -> Verdict:
-    """Whether the smallest state with `h_i = f(h_{i-1}, s_i)`, `y_i = g(h_i, s_i)` has N entries.
+    """Whether the smallest state with continuous steps and readouts has N entries.
 
-    f and g are any continuous functions, those of ratios included. Shown where the derivative of
-    later outputs by past tokens has as large a rank as the layer's own state has entries. Raises
-    UnknownName, SizeError.
+    `h_i = f(h_{i-1}, s_i)`, `y_i = g(h_{i-1}, s_i)`, those of ratios included. Shown where the
+    derivative of later outputs by past tokens has as large a rank as the layer's own state has
+    entries. Raises UnknownName, SizeError.
     """
     made = layer_of(layer)
     at = sizes_of(made, sizes)

@@ -90,6 +90,8 @@ def check_root(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if set(jumps) & {"step", "inverse", "log", "sqrt"}:
         raise Rejected(f"{layer.name} is not shown to be continuous")
     (token,) = layer.signals
+    if token.kind != "token" or token.domain.unit or token.domain.values is not None:
+        raise Rejected(f"{token} does not range over an interval")
     low, high = (Fraction(x) for x in data["between"])
     if not low < high or low not in token.domain or high not in token.domain:
         raise Rejected(f"{token.name} does not lie between {low} and {high}")

@@ -76,8 +76,9 @@ def norm_at(a: Everywhere, data: Claim) -> str:
                 len(matrix) == 2 and _turns(a, matrix)
             ):
                 raise NoProperty(f"{a.layer.name}: its transitions are not shown to be normal")
-    in_disc(a, data)
-    return _decays(a.layer, Fraction(data["at most"]))
+    bound = Fraction(data["at most"])
+    in_disc(a, {"at most": bound})
+    return _decays(a.layer, bound)
 
 
 def _decays(layer: Layer, bound: Fraction) -> str:

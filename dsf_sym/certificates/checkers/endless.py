@@ -21,7 +21,7 @@ from ...automata.run import run
 from ...errors import Rejected
 from ...language.evaluate import Sizes
 from ...language.layer import Layer
-from .symbols import Symbols
+from .symbols import Symbols, is_analytic
 from .tokens import read_values, require_inside
 
 BITS = 128
@@ -60,9 +60,10 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if not any(_has_cauchy_kernel(top, bottom, *pair) for pair in (lines, lines[::-1])):
         raise Rejected("the output is not shown to be sums of products and one Cauchy kernel")
     at = ", ".join(f"{name}={size}" for name, size in sizes.items())
+    generic = ", and so at generic ones" * is_analytic(layer)
     return (
         "no finite affine state over functions of the current token has the outputs of "
-        f"{layer.name}{' at ' * bool(at)}{at}, at these weights, and so at generic ones"
+        f"{layer.name}{' at ' * bool(at)}{at}, at these weights{generic}"
     )
 
 

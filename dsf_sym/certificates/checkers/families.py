@@ -32,11 +32,12 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     (layer,) = layers
     reads, strict = dict(data["reads"]), bool(data["strict"])
     shown = f"the slope of {layer.name}" if data["slope"] else layer.name
+    known = ", ".join(f"{s.name} = {_text(*reads[s.name])}" for s in layer.signals)
     if "point" in data:
         degree, x = int(data["degree"]), Fraction(data["point"])
         parity = "odd" if degree % 2 else "even"
         f = function(layer, reads, parity, slope=bool(data["slope"]))
-        return _negative_at(f, degree, x, strict, shown)
+        return f"{_negative_at(f, degree, x, strict, shown)}, with {known}"
     degrees = [str(x) for x in data["degrees"]]
     if not degrees or set(degrees) - set(PARITIES):
         raise Rejected(f"degrees are even or odd, not {degrees}")
@@ -51,7 +52,18 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         if strict and not (positive or is_positive(f)):
             raise Rejected("the function is not shown to be other than 0")
     which = "every degree P" if len(degrees) > 1 else f"every {degrees[0]} degree P"
-    return f"{shown} {'>' if strict else '>='} 0 for all x > 0 and {which}"
+    return f"{shown} {'>' if strict else '>='} 0 for all x > 0 and {which}, with {known}"
+
+
+def _text(kind: str, value: Any) -> str:
+    """What a signal stands for, in words."""
+    number = int(value)
+    return {
+        "exp": f"e^({number} x)",
+        "sign": "(-1)^P" if number % 2 else "1",
+        TAYLOR: f"T_P({'-' * (number < 0)}x)",
+        POWER: f"x^(P + {number}) / (P + {number})!",
+    }[kind]
 
 
 def function(
@@ -66,7 +78,7 @@ def function(
             if own == "exp":
                 rate += value * power
             elif own == "sign":
-                c = c * (-1) ** (PARITIES[parity] * power * value)
+                c = -c if PARITIES[parity] * power * value % 2 else c
             elif kind == ONE and power == 1 and (own == POWER or (own, abs(value)) == (TAYLOR, 1)):
                 kind, number = own, value
             else:

@@ -17,6 +17,7 @@ from ...arithmetic.poly import Frac, frac
 from ...errors import Rejected
 from ...index.atoms import atom_form, input_atom
 from ...index.terms import FormAlgebra
+from ...language.domains import UNIT
 from ...language.evaluate import evaluate
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
@@ -74,6 +75,8 @@ def power_series(layer: KernelLayer) -> tuple[str, bool, dict[int, Fraction]]:
     if not any(powers.values()):
         raise Rejected(f"{layer.name} is 0")
     units = {s.domain.unit for s in tokens}
+    if any(s.domain.unit and s.domain != UNIT for s in tokens):
+        raise Rejected(f"the tokens of {layer.name} do not fill the sphere")
     if len(units) > 1:
         raise Rejected("one of query and key is of norm 1, and the other is not")
     return tokens[0].dims[0], units.pop(), powers

@@ -1,4 +1,4 @@
-"""Check the smallest continuous state of a layer: `h_i = f(h_{i-1}, s_i)`, `y_i = g(h_i, s_i)`.
+"""Check the smallest continuous state of a layer: `h_i = f(h_{i-1}, s_i)`, `y_i = g(h_{i-1}, s_i)`.
 
 Later outputs are functions of h after the past. Where their derivative by the past's tokens has
 rank r, they tell apart all points of some r-dimensional ball of pasts, so that h does; a continuous

@@ -22,7 +22,7 @@ from ...language.domains import Interval
 from ...language.evaluate import Sizes, evaluate, shape_of
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer, Signal
-from .tokens import read_values, require_inside
+from .tokens import at_sizes, read_values, require_inside
 
 RAY = Interval(low=Fraction(0))
 
@@ -47,7 +47,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected("the table of queries and keys is not square")
     if not has_full_rank(layer, queries, keys, constants, sizes, int(data["bits"])):
         raise Rejected("the determinant of the table is not shown to differ from 0")
-    return f"no form of the kernel of {layer.name} has fewer than {len(keys)} features"
+    of = f"{layer.name}{at_sizes(sizes)}"
+    return f"no form of the kernel of {of} has fewer than {len(keys)} features"
 
 
 def has_full_rank(

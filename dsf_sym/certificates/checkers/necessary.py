@@ -50,6 +50,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected(f"the derivation does not prove the sense {data['claim']['sense']}")
     if "never" in data:
         row = data["never"]
+        if int(row["lag"]) < 0:
+            raise Rejected(f"there is no lag {row['lag']}")
         _Derivation(Window(layers, sizes, bound, int(row["lag"]) + 1), known).contradict(row)
         return f"{layers[0].name} and {layers[1].name} are equal at {at_sizes} for no {bound}"
     if not known:

@@ -23,7 +23,7 @@ from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import Input, walk
 from .minimality import full_rank
-from .tokens import read_values, require_inside
+from .tokens import at_sizes, read_values, require_inside
 
 Matrix = list[list[Any]]
 
@@ -36,12 +36,13 @@ def check_rank(layers: list[Layer], data: Mapping[str, Any]) -> str:
     found = full_rank(block, scalars)
     if claimed < 1 or found is None or len(found[0]) < claimed:
         raise Rejected(f"the block is not shown to have rank {claimed}")
+    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
     length = len(data["past"]) + max(len(f) for f in data["futures"])
     skip = "D = 0" if not data["skip"] else "any D"
     causal = ", with coefficients of the tokens so far" if len(data["futures"]) > 1 else ""
     return (
         f"the operator of {layer.name} at length {length} needs {claimed} states at least, "
-        f"{skip}{causal}"
+        f"{skip}{causal}{',' * bool(sizes)}{at_sizes(sizes)}"
     )
 
 
@@ -101,8 +102,8 @@ def response(
     return run(layer, fed, constants, sizes, scalars)
 
 
-def require_linear(layer: Layer, carried: str) -> None:
-    """Rejected unless every output is linear in the sequence of the carried signal."""
+def require_linear(layer: Layer, carried: str) -> set[str]:
+    """The states that the carried signal enters; Rejected unless the outputs are linear in it."""
     if layer.signal(carried).kind != "token":
         raise Rejected(f"{carried} is no token of {layer.name}")
     moved = {carried}
@@ -137,3 +138,4 @@ def require_linear(layer: Layer, carried: str) -> None:
                 raise Rejected(f"{layer.name} has a part that is free of {carried}")
     except NotAffine as error:
         raise Rejected(f"{layer.name} is not linear in {carried}: {error}") from None
+    return moved - {carried}

@@ -26,6 +26,7 @@ from ...language.spec import deserialise
 from ...language.tensor import text
 from . import pairwise_forms
 from .comparable import require_at_rest, require_comparable, require_linear
+from .linear import cancels
 from .window import Window, entries_of
 
 EARLIER = "past."
@@ -87,7 +88,9 @@ def _require_multiple(window: Window, kept: list[Sparse], w: list[Sparse]) -> No
         for k, x in zip(kept, w, strict=True)
         for i in k.entries.keys() | x.entries.keys()
     ]
-    first = next(((k, x) for k, x in pairs if not window.universe.is_zero(x)), None)
+    universe = window.universe
+    seen = ((k, x) for k, x in pairs if not universe.is_zero(x) and cancels(x.num, universe))
+    first = next(seen, None)
     if first is None or any(
         not window.universe.is_zero(k * first[1] - x * first[0]) for k, x in pairs
     ):

@@ -137,6 +137,8 @@ def _divided(x: Form, r: Form) -> Form:
 
 def _require_forced(found: Form, free: Sequence[Atom], r: Form, layers: Sequence[Layer]) -> None:
     """Some coefficient of free signals vanishes only where r does."""
+    if any(atom.arg.atoms() & set(free) for atom in found.atoms() if atom.arg is not None):
+        raise Rejected("r is not forced: a free signal is inside a function")
     for atom in free:
         part = coefficient(found, atom)[0]
         found = part if part.terms else found
@@ -144,7 +146,7 @@ def _require_forced(found: Form, free: Sequence[Atom], r: Form, layers: Sequence
         raise Rejected("r is not forced: the difference is not linear in the free signals")
     letters = LETTERS[: len(found.dims)]
     square = contract([(found, letters), (found, letters)], "", ())
-    vectors = r.atoms()
+    vectors = {atom for m in r.terms for atom, _ in m}
     if len(square.terms) != 1:
         raise Rejected("r is not forced: the coefficients can vanish elsewhere")
     ((monomial, c),) = square.terms.items()

@@ -27,7 +27,8 @@ Sum = dict[Fraction, Fraction]
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The zeros are zeros, and as many as the signs change; those inside the interval."""
     (layer,) = layers
-    f = exponential_sum(layer, {str(n): Fraction(b) for n, b in data["bases"].items()})
+    bases = {str(n): Fraction(b) for n, b in data["bases"].items()}
+    f = exponential_sum(layer, bases)
     zeros = [int(x) for x in data["zeros"]]
     for a, order in Counter(zeros).items():
         if order > order_of_zero(f, a):
@@ -36,7 +37,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected(f"the signs change {changes(f)} times, {len(zeros)} zeros are given")
     inside = interval(str(data["inside"]))
     found = ", ".join(str(x) for x in sorted(set(zeros)) if Fraction(x) in inside) or "nowhere"
-    return f"{layer.name} is 0 for a in {inside} at {found}, and there alone"
+    known = ", ".join(f"{s.name} = ({bases[s.name]})^a" for s in layer.signals)
+    return f"{layer.name} is 0 for a in {inside} at {found}, and there alone, with {known}"
 
 
 def exponential_sum(layer: Layer, bases: Mapping[str, Fraction]) -> Sum:

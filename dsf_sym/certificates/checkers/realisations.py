@@ -16,8 +16,8 @@ from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from .minimality import full_rank
 from .operators import Matrix, require_linear, response
-from .symbols import Symbols
-from .tokens import read_values, require_inside
+from .symbols import Symbols, is_analytic
+from .tokens import at_sizes, read_values, require_inside
 
 
 def check_realisation(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -105,7 +105,8 @@ def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if [s.name for s in layer.of_kind("token")] != [carried] or length < 1:
         raise Rejected(f"{layer.name} has tokens besides its input: its blocks depend on the time")
     constants = read_values(data["constants"])
-    require_linear(layer, carried)
+    if apart := sorted(layer.step.keys() - require_linear(layer, carried)):
+        raise Rejected(f"{', '.join(apart)} goes on without {carried}: blocks depend on the time")
     for s in layer.of_kind("constant"):
         require_inside(s, constants, sizes, "the constants")
 
@@ -121,6 +122,8 @@ def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     rank = _rank_at(lambda scalars: blocks(constants, scalars), certain=not data["generic"])
     at = "these weights"
     if data["generic"]:
+        if not is_analytic(layer):
+            raise Rejected(f"the rank of {layer.name} at some weights is not that at generic ones")
         at = "generic weights"
         universe = Symbols()
         unknown = {
@@ -139,7 +142,8 @@ def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if rank != int(data["heads"]):
         raise Rejected(f"the blocks span {rank} dimensions")
     when = f"every length above {states}" if every else f"length {length}"
-    return f"{layer.name} at {at} and {when} is {rank} heads, and no fewer"
+    of = f"{layer.name}{at_sizes(sizes)}"
+    return f"{of}, {at} and {when} is {rank} heads, and no fewer"
 
 
 def _rank_at(blocks: Callable[[Any], Matrix], *, certain: bool) -> int:

@@ -24,7 +24,7 @@ from ...language.layer import Layer, Signal
 from ...language.spec import deserialise
 from ...language.tensor import Function, walk
 from .power_series import SeriesRing
-from .tokens import read_values, require_inside
+from .tokens import at_sizes, read_values, require_inside
 
 HIGHEST = 12
 EXPANDED = {"inverse", "exp", "cos", "sin", "log", "sqrt", "sigmoid", "softplus", "tanh"}
@@ -51,7 +51,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if "term" in data:
         _require_term(gaps, data["term"], symbols, universe, order, sizes)
     shown = _difference(layers, data, small, order, sizes)
-    return f"the steps of {a.name} and {b.name} differ at order {order} in {small}: {shown}"
+    steps = f"the steps of {a.name} and {b.name}{at_sizes(sizes)}"
+    return f"{steps} differ at order {order} in {small}: {shown}"
 
 
 def step_gaps(

@@ -33,11 +33,16 @@ def entries(dims: tuple[str, ...], known: Sizes) -> Frac:
 
 
 def stated(universe: Universe, found: Frac, data: Mapping[str, Any], known: Sizes) -> str:
-    """What is said of the claimed formula: that it is the number, or that it is another."""
+    """The number, and where the claimed formula is another, that it is not that."""
     graph = deserialise(data["value"])["value"]
     inputs = {name: Sparse((), {(): x}) for name, x in known.items()}
     (value,) = evaluate([graph], inputs, SparseAlgebra(universe, {}))
-    same = universe.is_zero(found - value.entries.get((), frac(0)))
+    claimed = value.entries.get((), frac(0))
+    same = universe.is_zero(found - claimed)
+    sizes = {v for x in known.values() for v in x.variables()}
+    if not same and not claimed.variables() <= sizes:
+        # Roots and logarithms that are not known to depend on each other may.
+        raise Rejected(f"{universe.show(claimed)} is no ratio of polynomials in the sizes")
     if same != bool(data["equal"]):
         raise Rejected(f"the number is {universe.show(found)}")
-    return f"{universe.show(found)}{', as claimed,' if same else ', not as claimed,'}"
+    return universe.show(found) + ("" if same else f", not {universe.show(claimed)},")

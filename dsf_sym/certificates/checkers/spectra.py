@@ -55,9 +55,9 @@ def _in_interval_at(a: Everywhere, data: Claim) -> str:
                 ]
                 if not signs.positive(every_transition.determinant(shifted)):
                     raise NoProperty(f"{a.layer.name}: eigenvalues beyond {end} are not excluded")
-    real = all(_is_real(a, form, m) for form in a.forms for m in matrix_blocks(a, form))
-    which = "eigenvalue" if real else "real eigenvalue"
-    return f"every {which} of a transition of {a.layer.name} lies in {wanted}"
+    if not all(_is_real(a, form, m) for form in a.forms for m in matrix_blocks(a, form)):
+        raise NoProperty(f"{a.layer.name}: its eigenvalues are not shown to be real")
+    return f"every eigenvalue of a transition of {a.layer.name} lies in {wanted}"
 
 
 def _is_real(a: Everywhere, form: Form, matrix: Sequence[Sequence[Frac]]) -> bool:

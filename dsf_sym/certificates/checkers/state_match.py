@@ -13,6 +13,7 @@ from ...language.evaluate import evaluate
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.spec import deserialise
+from ...language.tensor import text
 from .size_formulas import entries
 
 LENGTH = "L"
@@ -33,7 +34,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     gap = _numbers(a, known) - _numbers(b, known)
     if not universe.is_zero(gap):
         raise Rejected(f"the states of {a.name} and {b.name} differ by {universe.show(gap)}")
-    return f"{a.name} and {b.name} keep as many numbers where {size} has that value"
+    return f"{a.name} and {b.name} keep as many numbers where {size} = {text(graph)}"
 
 
 def _numbers(layer: Layer, known: Mapping[str, Frac]) -> Frac:

@@ -3,7 +3,7 @@
 For u of mean 0 and covariance I that is independent of the other signals and of the past, the
 covariance P of the state goes to `Λ P Λᵀ + B Bᵀ`: it stays I where `Λ Λᵀ + B Bᵀ = I` at all tokens.
 A finite distribution of tokens with u of mean 0 and covariance I, on which the other signals may
-depend, refutes it where the covariance of the state after it is not I.
+depend, refutes it where a state of mean 0 and covariance I has another covariance after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...errors import Rejected
 from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from .exact import exact
-from .tokens import read_values, require_inside
+from .tokens import at_sizes, read_values, require_inside
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -39,8 +39,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     for letter in automaton.letters():
         _require_identity(Branch(automaton, universe, letter), carried)
     return (
-        f"the covariance of the state of {layer.name} stays I, for {carried} of mean 0 and "
-        "covariance I that is independent of the other signals and of the past"
+        f"the covariance of the state of {layer.name}{at_sizes(sizes)} stays I, for {carried} of "
+        "mean 0 and covariance I that is independent of the other signals and of the past"
     )
 
 
@@ -100,23 +100,31 @@ def _refuted(layer: Layer, sizes: Sizes, carried: str, data: Mapping[str, Any]) 
         if sum(p * u[i] * u[j] for p, u in zip(shares, us, strict=True)) != (i == j):
             raise Rejected(f"the covariance of {carried} is not I")
     others = [{name: x for name, x in t.items() if name != carried} for t in tokens]
-    if not data["dependent"] and any(x != others[0] for x in others):
+    depends = any(x != others[0] for x in others)
+    if depends and not data["dependent"]:
         raise Rejected(f"the other signals depend on {carried}")
     bare = replace(layer, output=layer[next(iter(layer.step))], matrices=(), others=())
     forms, scalars = exact(Automaton((bare,), sizes), tokens, constants).require(len(tokens))
     n = range(len(forms[0].write))
+    means = [
+        sum(
+            (x.write[i] * scalars.number(p) for x, p in zip(forms, shares, strict=True)),
+            start=scalars.number(Fraction(0)),
+        )
+        for i in n
+    ]
     for i, j in product(n, n):
         moments = [
             sum((x.transition[i][k] * x.transition[j][k] for k in n), start=x.write[i] * x.write[j])
             for x in forms
         ]
-        total = scalars.number(Fraction(0))
+        total = -(means[i] * means[j])
         for p, m in zip(shares, moments, strict=True):
             total = total + m * scalars.number(p)
         if scalars.differ(total, scalars.number(Fraction(i == j))):
             return (
                 f"the covariance of the state of {layer.name} goes from I to {scalars.show(total)} "
-                f"at {i}, {j}, the other signals {'' if data['dependent'] else 'not '}depending on "
+                f"at {i}, {j}, the other signals {'' if depends else 'not '}depending on "
                 f"{carried}"
             )
     raise Rejected("the covariance of the state stays I")

@@ -9,6 +9,8 @@ from typing import Any
 from ...arithmetic.poly import Frac, Monomial, Poly, frac
 from ...arithmetic.universe import Universe
 from ...errors import Rejected
+from ...language.layer import Layer
+from ...language.tensor import Function, walk
 
 BRANCHING = ("relu", "elu", "step")
 
@@ -40,3 +42,14 @@ class Symbols(Universe):
             term = Frac(Poly({key: c})) if whole else Frac(p * Poly({key: 1}), den)
             out = out * super().exp(term)
         return out
+
+
+def is_analytic(layer: Layer) -> bool:
+    """Whether the outputs are analytic in the weights, and these fill a connected open set.
+
+    What is then not 0 at some weights is not at generic ones: of √(w²) the sign of w would decide.
+    """
+    roots = [n for n in walk(*layer.step.values(), layer.output) if isinstance(n, Function)]
+    return not any(n.name == "sqrt" for n in roots) and not any(
+        s.domain.unit or s.domain.values is not None for s in layer.of_kind("constant")
+    )

@@ -68,6 +68,8 @@ class Equations:
         """A polynomial from data: rows of a number and powers of unknowns by their keys."""
         import sympy
 
+        if any(int(e) < 1 for _, powers in rows for _, e in powers):
+            raise Rejected("a polynomial has a power that is not a positive number")
         return sympy.Add(
             *(
                 sympy.Rational(str(c)) * sympy.Mul(*(self.keys[k] ** int(e) for k, e in powers))

@@ -25,3 +25,8 @@ def require_inside(s: Signal, values: Values, sizes: Sizes, where: str) -> None:
         raise Rejected(f"{where}: {s.name} = {outside[0]} is outside {s.domain}")
     if s.domain.unit and sum(x * x for x in values[s.name]) != 1:
         raise Rejected(f"{where}: {s.name} does not have norm 1")
+
+
+def at_sizes(sizes: Sizes) -> str:
+    """The sizes at which a statement is shown, as " at n=2, d=3"."""
+    return " at " * bool(sizes) + ", ".join(f"{name}={size}" for name, size in sizes.items())

@@ -23,7 +23,7 @@ from ...language.tensor import Input, walk
 from .everywhere import Everywhere
 from .exact import Exact, exact
 from .spectra import PROPERTIES
-from .tokens import read_values, require_inside
+from .tokens import at_sizes, read_values, require_inside
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -34,16 +34,15 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     found = PROPERTIES[str(data["property"])]
     of = str(data["of"]) if data.get("of") else None
     if "tokens" in data:
-        sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+        at: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
         constants = read_values(data["constants"])
         tokens = [read_values(t) for t in data["tokens"]]
-        _require(layer, sizes, tokens, constants)
-        return found.fails(at_tokens(layer, of, sizes, tokens, constants, found.tokens), data)
+        _require(layer, at, tokens, constants)
+        return found.fails(at_tokens(layer, of, at, tokens, constants, found.tokens), data)
     seen = alone(layer, of)
     if "sizes" in data:
-        return found.holds(
-            Everywhere(seen, {str(k): int(v) for k, v in data["sizes"].items()}), data
-        )
+        sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+        return found.holds(Everywhere(seen, sizes), data) + at_sizes(sizes)
     if found.everywhere is None:
         raise Rejected(f"{data['property']} are shown at sizes")
     return found.everywhere(seen, data)

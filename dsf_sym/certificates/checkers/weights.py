@@ -24,6 +24,7 @@ from ...language.layer import Layer
 from . import every_transition
 from .enclosure import Range, Ranges, whole_domains
 from .everywhere import Everywhere
+from .tokens import at_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -35,7 +36,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected(f"the kernel of {layer.name} is not shown to vary by less than 1/{ratio}")
     return (
         f"the weights of {layer.name} decay algebraically: r (j+1)/(i+1) <= η_j/η_i <= "
-        f"(j+1)/(i+1)/r with r = {ratio}"
+        f"(j+1)/(i+1)/r with r = {ratio}{at_sizes(sizes)}"
     )
 
 
