@@ -449,6 +449,13 @@ def test_a_forged_relation_between_tokens_is_rejected(orthogonal):
     forged(orthogonal, lambda d: d["claim"].update(sense="equal"))
 
 
+def test_a_tie_that_shapes_force_is_among_the_conditions():
+    found = conditions(find("gated_deltanet"), find("gla"), given=["beta = 1"], on=["k"])
+    (branch,) = found.branches
+    assert "gla.alpha is gated_deltanet's alpha, repeated" in branch.verdict.conditions
+    assert branch.verdict.conditions[-1] == "k_j · k_i = 0 for all j < i"
+
+
 def test_what_is_not_linear_in_the_state_is_rejected():
     """The sum over past tokens needs steps that are linear in the state."""
 

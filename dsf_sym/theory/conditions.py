@@ -154,9 +154,10 @@ def _pairwise(both: Pair, tied: Pair, solution: Solution, reading: Reading) -> B
         return Branch(relations, _undecided(tied, system, remains), None)
     data = proved
     data = _under(data, reading)
-    question = replace(tied.question, sense="iff", bridges=relations)
+    holds = (*both.question.bridges, *relations)
+    question = replace(tied.question, sense="iff", bridges=holds)
     verdict = Verdict(
-        question, "conditional", proof, data.get("sizes"), certificate=data, conditions=relations
+        question, "conditional", proof, data.get("sizes"), certificate=data, conditions=holds
     )
     forced = not solution.steps or _necessary(both, solution) is not None
     return Branch(relations, verdict, data if forced else None)

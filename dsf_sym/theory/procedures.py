@@ -57,7 +57,8 @@ def under_conditions(
         at = verdict.sizes if forced is None else forced
         said = verdict.conditions
         if len(found.branches) > 1:
-            said = ("; or ".join(", ".join(x.relations) for x in found.branches),)
+            ways = "; or ".join(", ".join(x.relations) for x in found.branches)
+            said = (*found.bridges, ways)
         return replace(verdict, sizes=at, certificate=found.certificate, conditions=said)
     shown = " or ".join(f"{x.sense} {'; '.join(x.relations)}" for x in found.branches)
     return replace(verdict, status="undecided", remains=f"found: {shown}")
