@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def in_terminal(arguments, send=None, after="", **more):
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, *arguments],
         stdin=child, stdout=child, stderr=child, env=environment(**more), cwd=ROOT,
+        # Processes that a shell put in the background ignore interrupts, and so do theirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     os.close(child)
     shown = b""
@@ -47,6 +50,9 @@ def in_terminal(arguments, send=None, after="", **more):
         if send is not None and after.encode() in shown:
             process.send_signal(send)
             send = None
+        if not select.select([parent], [], [], 120)[0]:
+            process.kill()
+            pytest.fail(f"nothing more appeared in two minutes after {shown.decode()[-300:]!r}")
         try:
             part = os.read(parent, 65536)
         except OSError:
