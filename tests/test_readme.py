@@ -126,8 +126,8 @@ def test_the_modules_that_are_run_take_their_options():
     modules = [command for command in commands if command[0] == "python"]
     assert modules
     for command in modules:
-        # The rest of the line, at the smallest length.
-        words = [*command[1:-1], "64"] if "--length" in command else command[1:]
+        # The same on a short sequence.
+        words = [*command[1:-1], "256"] if "--length" in command else command[1:]
         done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 

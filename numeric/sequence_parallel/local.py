@@ -19,10 +19,14 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from dsf_sym import Layer, find
+from dsf_sym.errors import SizeError
 
 from ..run import run as run_whole
 from .ranks import WorkerLost
 from .run import run
+
+PART = 64
+"""Parts begin where the chunks of generated code begin, so that they compute the same bits."""
 
 
 def launch(
@@ -149,7 +153,17 @@ def compare(
         Outputs and the gradients of all inputs.
     rounds
         How often each has its turn, after a first that is not counted.
+
+    Raises
+    ------
+    SizeError
+        The sequence is too short to give every process a part.
     """
+    if length < processes * PART:
+        raise SizeError(
+            f"compare({layer}, {length}): parts begin at multiples of {PART} tokens; give at least "
+            f"{processes * PART} tokens for {processes} processes"
+        )
     options = (layer, length, signals, variant, backend, backward, rounds)
     found = launch(_compared, processes, *options)
     one, several = (
@@ -189,7 +203,7 @@ def _compared(
     """On every rank: the whole sequence on rank 0 alone, then a part of it on each, in turns."""
     layer, rank, size = find(name), dist.get_rank(), dist.get_world_size()
     given = signals(layer, length)
-    ends = [length * r // size // 64 * 64 for r in range(size)] + [length]
+    ends = [length * r // size // PART * PART for r in range(size)] + [length]
     own = slice(ends[rank], ends[rank + 1])
     tokens = {s.name for s in layer.of_kind("token")}
     part = {n: x[:, :, own].contiguous() if n in tokens else x for n, x in given.items()}
