@@ -6,6 +6,7 @@ has changed. A warning of the engine, a cell that fails and a claim that changed
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -69,28 +70,37 @@ def build() -> None:
 
 def _engine(kind: str) -> None:
     """Run the engine; BuildError shows what it said where it failed or warned."""
-    done = subprocess.run(
-        ["jupyter-book", "build", kind, "--execute", "--strict"],
-        cwd=BOOK,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = _started(["jupyter-book", "build", kind, "--execute", "--strict"], BOOK, quiet=True)
     if done.returncode or any(alarm in done.stdout for alarm in ALARMS):
         said = [line for line in done.stdout.splitlines() if "📖" not in line]
         raise BuildError("\n".join([*said, f"jupyter-book build {kind} failed or warned"]))
 
 
 def _run(words: list[str], folder: Path) -> None:
+    """Run a program that says by itself what is wrong; BuildError where it fails."""
+    done = _started(words, folder)
+    if done.returncode:
+        raise BuildError(f"{' '.join(words)} ended with {done.returncode}; see above")
+
+
+def _started(
+    words: list[str], folder: Path, *, quiet: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end. quiet: keep what it says, for the caller."""
+    out, err = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
     try:
-        subprocess.run(words, cwd=folder, env=environment(), check=True)
+        return subprocess.run(
+            words,
+            cwd=folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         raise BuildError(f"{words[0]} is not installed; make book brings it") from None
-    except subprocess.CalledProcessError as error:
-        raise BuildError(f"{' '.join(words)} ended with {error.returncode}; see above") from None
 
 
 def browser() -> str:
@@ -111,14 +121,19 @@ def print_chapters() -> None:
             words = [browser(), "--headless", "--no-sandbox", "--disable-gpu"]
             words += [f"--user-data-dir={profile}", "--no-pdf-header-footer"]
             words += [f"--print-to-pdf={target}", source.as_uri()]
-            subprocess.run(words, check=True, capture_output=True)
+            done = _started(words, ROOT, quiet=True)
+        if done.returncode or not target.is_file():
+            raise BuildError(f"{done.stdout}{page.name} was not printed by {words[0]}; see above")
 
 
 def main() -> int:
     """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m book.build", description="Build the book.")
+    parser.add_argument("--pdf", action="store_true", help="print the chapters as PDF files too")
+    pdf = parser.parse_args().pdf
     try:
         build()
-        if "--pdf" in sys.argv[1:]:
+        if pdf:
             print_chapters()
             print(f"==> The chapters are in {PDF.relative_to(ROOT)}.")
     except BuildError as error:

@@ -108,6 +108,27 @@ def site_tools(folder):
     return TOOLS / "node_modules"
 
 
+def watch(page, inside):
+    """What the page will say on the console as an error, and ask of addresses not inside one."""
+    said, outside = [], []
+
+    def asked(request):
+        if not request.url.startswith((inside, "data:", "blob:")):
+            outside.append(request.url)
+
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else 0)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", asked)
+    return said, outside
+
+
+def violations(page, tools):
+    """What axe finds in the page, as (rule, element)."""
+    page.evaluate((tools / "axe-core" / "axe.min.js").read_text())
+    found = page.evaluate("axe.run(document)")["violations"]
+    return [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
+
+
 @contextmanager
 def chromium():
     """Debian's Chromium, driven."""

@@ -21,6 +21,8 @@ from book_site import (
     served,
     shared_folder,
     site_tools,
+    violations,
+    watch,
 )
 
 from book.facts import __main__ as writer
@@ -56,21 +58,15 @@ def open_page(site):
                 **options,
             )
             page = context.new_page()
-            page.said, page.outside, page.weight = [], [], 0
+            page.said, page.outside = watch(page, base)
+            page.weight = 0
 
             def answered(response):
                 page.weight += len(response.body())
                 if response.status >= 400:
                     page.said.append(f"{response.status} {response.url}")
 
-            def asked(request):
-                if not request.url.startswith((base, "data:", "blob:")):
-                    page.outside.append(request.url)
-
-            page.on("request", asked)
             page.on("response", answered)
-            page.on("console", lambda m: page.said.append(m.text) if m.type == "error" else None)
-            page.on("pageerror", lambda error: page.said.append(str(error)))
             page.goto(f"{base}/{name}.html", wait_until="networkidle")
             return page
 
@@ -147,9 +143,17 @@ def test_a_page_is_quiet_light_and_accessible(open_page, tools, kind, colours):
     assert (page.said, page.outside) == ([], [])
     assert page.weight < 400_000
     page.evaluate("document.querySelectorAll('details').forEach((x) => (x.open = true))")
-    page.evaluate((tools / "axe-core" / "axe.min.js").read_text())
-    found = page.evaluate("axe.run(document)")["violations"]
-    assert not found, [(x["id"], x["nodes"][0]["html"][:200]) for x in found]
+    assert violations(page, tools) == []
+    page.context.close()
+
+
+def test_an_error_a_request_to_another_host_and_a_violation_are_told(open_page, tools):
+    page = open_page("index")
+    page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+    page.evaluate("fetch('http://127.0.0.1:1/').catch(() => console.error('no answer'))")
+    assert violations(page, tools) == [("image-alt", "<img>")]
+    assert page.outside == ["http://127.0.0.1:1/"]
+    assert "no answer" in page.said
     page.context.close()
 
 
@@ -321,7 +325,9 @@ def test_drawings_on_one_page_do_not_share_names():
 
 
 def test_text_means_itself_and_code_stays_code():
-    assert text.plain("S_{i-1} * `k_i`") == r"S\_\{i-1\} \* `k_i`"
+    assert text.plain("S_{i-1} * `k_i`") == r"S{sub}`i-1` \* `k_i`"
+    assert text.plain("(1 + e^z)^a k_jᵀ") == "(1 + e{sup}`z`){sup}`a` k{sub}`j`ᵀ"
+    assert text.plain("s6_softplus, k_max, W_") == r"s6\_softplus, k\_max, W\_"
     assert text.plain("if s6.Delta is x") == "if `s6.Delta` is x"
     assert text.block("a\n```\nb").startswith("````text\n")
 

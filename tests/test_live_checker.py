@@ -2,7 +2,6 @@
 
 import http.server
 import io
-import json
 import shlex
 import threading
 import time
@@ -11,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from book_site import ROOT, built, chromium, served, shared_folder, site_tools
+from book_site import (
+    ROOT,
+    built,
+    chromium,
+    served,
+    shared_folder,
+    site_tools,
+    violations,
+    watch,
+)
 
 from book.live import checker, pack
 from dsf_sym import catalogue
@@ -133,18 +141,11 @@ class Checker:
     def __init__(self, browser, base, fragment="", **options):
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
         self.page = context.new_page()
-        self.said, self.outside = [], []
-        self.page.on("console", lambda m: self.said.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda x: self._note(x.url, base))
+        self.said, self.outside = watch(self.page, base)
         began = time.monotonic()
         self.page.goto(f"{base}/live-checker.html{fragment}")
         self.wait_until_ready()
         self.seconds = time.monotonic() - began
-
-    def _note(self, url, base):
-        if not url.startswith((base, "data:", "blob:")):
-            self.outside.append(url)
 
     def wait_until_ready(self):
         self.page.wait_for_selector(".live-checker button.run:enabled", timeout=PATIENCE)
@@ -259,13 +260,15 @@ def test_a_run_is_cancelled_and_the_next_one_works(live):
 
 
 def test_the_page_is_ready_within_seconds(open_checker):
-    found, slow = [], [slowness()]
+    # One visit of three within READY shows that the page can be so fast. A visit beside other work
+    # has that time as often as the processors were shared just before it and just after.
+    found = []
     for _ in range(3):
+        before = slowness()
         live = open_checker()
-        found.append(live.seconds)
-        slow.append(slowness())
         live.page.context.close()
-    assert min(found) < READY * max(slow), (found, slow)
+        found.append((live.seconds, max(before, slowness())))
+    assert any(seconds < READY * slow for seconds, slow in found), found
 
 
 def test_a_link_carries_the_layer_and_runs_nothing(open_checker):
@@ -342,11 +345,9 @@ def test_the_page_is_accessible_and_fits_a_phone(open_checker, tmp_path_factory)
     tools = site_tools(shared_folder(tmp_path_factory))
     live = open_checker()
     live.ask("check my_layer.py --against deltanet gla")
-    live.page.evaluate((tools / "axe-core" / "axe.min.js").read_text())
     for colours in ("light", "dark"):
         live.page.emulate_media(color_scheme=colours)
-        found = live.page.evaluate("axe.run(document)")["violations"]
-        assert not found, json.dumps([(x["id"], x["nodes"][0]["html"][:200]) for x in found])
+        assert violations(live.page, tools) == []
     live.page.set_viewport_size({"width": 390, "height": 844})
     assert live.page.evaluate("document.documentElement.scrollWidth") <= 390
     code, printed = live.ask("show my_layer.py")

@@ -25,6 +25,8 @@ from .folders import EXPERIMENT
 from .text import layer_link, plain, table
 
 INKS = (INK, *COLOURS, "#a8862a")
+# A space at which no line ends.
+GLUE = "\u00a0"
 RULES = f"""\
 - *more*: yes if the interval lies above 0, no if it lies below;
 - *about as much*: yes if it lies within ±{MARGIN:g}, no if it lies beyond;
@@ -146,14 +148,14 @@ def results(runs: Runs) -> str:
             )
             continue
         steps = sorted(each.outcome.steps for each in made)
-        half = "" if found.half is None else f" ± {found.half:.3f}"
+        half = "" if found.half is None else f"{GLUE}±{GLUE}{found.half:.3f}"
         rows.append(
             [
                 layer_link(cell[0], _title(cell[0])),
                 f"{cell[1]}",
                 f"{found.value:.3f}{half}",
                 f"{sum(map(solved, made))} of {len(made)}",
-                f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}",
+                f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]}{GLUE}to{GLUE}{steps[-1]}",
                 ", ".join(sorted({f"{each.config.rate:g}" for each in made})),
                 f"{made[0].outcome.parameters}",
             ]

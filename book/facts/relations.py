@@ -13,9 +13,9 @@ from dsf_sym.relation import KINDS, YES, Relation
 from dsf_sym.rendering.relations import summary
 from dsf_sym.verdict import Verdict
 
+from .layers import LONGEST
 from .text import publish
 
-LONGEST = 300
 Proofs = tuple[tuple[str, str], ...]
 
 

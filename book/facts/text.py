@@ -15,14 +15,36 @@ from .folders import BOOK, CERTIFICATES, ROOT
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|$#~@^])")
 
+# An index or an exponent after one letter or a bracket: S_{i-1}, k_jᵀ, (1 + e^z)^a.
+_SCRIPT = re.compile(r"((?<!\w)\w|[)|])([_^])(?:\{([^{}`]+)\}|([^\W_]))(?![A-Za-z0-9_])")
+_ROLES = {"_": "sub", "^": "sup"}
+
 # A signal of a layer, such as s6.Delta, which would be taken for the address of a site.
 _DOTTED = re.compile(r"(?<![`\w./])[a-z]\w+\.[A-Za-z]\w*(?![`\w./])")
 
 
 def plain(text: str) -> str:
-    """Text that means itself: code in backquotes stays code, dotted names become code."""
+    """Text that means itself: code in backquotes stays code, dotted names become code.
+
+    The indices and exponents of formulas are set low and high.
+    """
     parts = re.split(r"(`[^`]+`)", _DOTTED.sub(r"`\g<0>`", text))
-    return "".join(part if part.startswith("`") else _SPECIAL.sub(r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("`") else _formula(part) for part in parts)
+
+
+def _formula(text: str) -> str:
+    """Text without code, its indices and exponents as roles."""
+    done, at = "", 0
+    for found in _SCRIPT.finditer(text):
+        base, mark, braced, single = found.groups()
+        done += _escaped(text[at : found.start()] + base)
+        done += f"{{{_ROLES[mark]}}}`{_escaped(braced or single)}`"
+        at = found.end()
+    return done + _escaped(text[at:])
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 def code(text: str) -> str:

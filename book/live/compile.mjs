@@ -1,5 +1,6 @@
 // Compiles the Python files of an archive with the browser's own Python, which is not the one that
 // builds the book: node compile.mjs IN.zip OUT.zip [--without-sources]
+import "./told.mjs";
 import fs from "node:fs";
 import { loadPyodide } from "pyodide";
 

@@ -1,6 +1,7 @@
 // Writes Python's memory as it is when the library and the catalogue are loaded, so that the page
 // need not load them: node snapshot.mjs LIBRARY.zip SYMPY.zip OUT
 // Pyodide calls this experimental; its version is pinned.
+import "./told.mjs";
 import fs from "node:fs";
 import { gzipSync } from "node:zlib";
 import { loadPyodide } from "pyodide";

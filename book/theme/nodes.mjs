@@ -25,10 +25,11 @@ export function math(tex, displayMode) {
 /**
  * Makes the function that turns the nodes of one page into HTML.
  *
- * link: an address of the engine as one that is relative to this page. file: the text of a static
- * file. references: what the page cites. scripts: gets the names of those that its drawings need.
+ * link: an address of the engine as one that is relative to this page. titleOf: the title of the
+ * page at an address. file: the text of a static file. references: what the page cites. scripts:
+ * gets the names of those that its drawings need.
  */
-export function pageRenderer({ link, file, references, scripts }) {
+export function pageRenderer({ link, titleOf, file, references, scripts }) {
   const all = (node) => (node.children ?? []).flatMap(one);
   const id = (node) => node.html_id ?? undefined;
   const wrap = (tag) => (node) => h(tag, { id: id(node) }, all(node));
@@ -184,7 +185,10 @@ export function pageRenderer({ link, file, references, scripts }) {
     crossReference: (node) => {
       const to = node.remote ? link(node.url ?? "") : "";
       const target = node.html_id ?? node.identifier;
-      return h("a", { href: target ? `${to}#${target}` : to, class: "reference" }, all(node));
+      // Each page counts its own claims and formulas, so a number needs the page that it belongs to.
+      const counted = node.enumerator && words(node) === node.template?.replace("%s", node.enumerator);
+      const where = counted && node.remote ? ` in “${titleOf(node.url)}”` : "";
+      return h("a", { href: target ? `${to}#${target}` : to, class: "reference" }, [...all(node), where]);
     },
     citeGroup: (node) => {
       const joined = node.children.flatMap((child, i) => (i ? ["; ", one(child)] : [one(child)])).flat();

@@ -34,6 +34,8 @@ const files = new Map(
     page.url === "/" ? "index.html" : `${page.url.slice(1)}.html`,
   ]));
 
+const titleOf = (url) => pages.find((page) => page.url === url).title;
+
 /** An address of the engine, relative to a page: pages are files, so that a folder is enough. */
 const relativeTo = (from) => (url) => {
   if (/^[a-z]+:/.test(url) || url.startsWith("#")) return url;
@@ -65,7 +67,7 @@ for (const here of pages.filter((page) => page.slug !== undefined)) {
   for (const [url, address] of found) found.set(url, await ask(address));
   const file = (url) => found.get(url).toString();
   const scripts = new Set();
-  const one = pageRenderer({ link, file, references: page.references, scripts });
+  const one = pageRenderer({ link, titleOf, file, references: page.references, scripts });
   let body;
   try {
     body = one(page.mdast);
