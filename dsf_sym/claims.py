@@ -12,11 +12,11 @@ import pkgutil
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import LanguageError, UnknownName
+from .processes import pool
 
 if TYPE_CHECKING:
     from .verdict import Verdict
@@ -175,13 +175,10 @@ def settle_all(
     for name in names:
         if name not in known:
             raise UnknownName(f"no claim {name!r}; see: dsf claims")
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        try:
-            for name, verdict, seconds in pool.map(_settled, names, [recheck] * len(names)):
-                yield Outcome(known[name], verdict, seconds)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool(workers or os.cpu_count() or 1, "settled claims") as submit:
+        for future in [submit(_settled, name, recheck) for name in names]:
+            name, verdict, seconds = future.result()
+            yield Outcome(known[name], verdict, seconds)
 
 
 def _settled(name: str, recheck: bool) -> tuple[str, Verdict, float]:

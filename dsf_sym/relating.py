@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .caching import Cache, CacheError
 from .certificates.certificate import layer_from_spec
@@ -20,11 +18,9 @@ from .deciding.pairing import pair
 from .errors import DomainError, DsfError, NotAffine, ShapeError
 from .language.evaluate import Sizes
 from .language.layer import Layer
+from .processes import pool
 from .relation import Relation
 from .verdict import Question, Verdict
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 # A process takes about as long to start as these many pairs take to decide.
 PAIRS_FOR_A_PROCESS = 6
@@ -206,40 +202,11 @@ def _done(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[int, tuple[Relat
         yield from ((i, job.run(known)) for i, job in enumerate(jobs))
         return
     from concurrent.futures import as_completed
-    from concurrent.futures.process import BrokenProcessPool
 
-    with _pool(workers) as submit:
-        places = {submit(job): i for i, job in enumerate(jobs)}
-        try:
-            for future in as_completed(places):
-                yield places[future], future.result()
-        except BrokenProcessPool:
-            raise DsfError(
-                "a process that decided pairs ended early, as one does that runs out of memory; "
-                "take smaller sizes, or one process"
-            ) from None
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Callable[[_Job], Future[tuple[Relation, list[str]]]]]:
-    """Processes that run jobs; none outlives the block, however it is left."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    before = set(multiprocessing.active_children())
-    # Forking is unsafe where threads run, such as the one that shows progress.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
-    )
-    finished = False
-    try:
-        yield lambda job: pool.submit(_run, job)
-        finished = True
-    finally:
-        pool.shutdown(wait=finished, cancel_futures=True)
-        if not finished:
-            for child in set(multiprocessing.active_children()) - before:
-                child.terminate()
+    with pool(workers, "decided pairs") as submit:
+        places = {submit(_run, job): i for i, job in enumerate(jobs)}
+        for future in as_completed(places):
+            yield places[future], future.result()
 
 
 @cache
@@ -250,8 +217,3 @@ def _known_here() -> Known:
 
 def _run(job: _Job) -> tuple[Relation, list[str]]:
     return job.run(_known_here())
-
-
-def _leave_interrupts() -> None:
-    """Let the parent alone answer Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

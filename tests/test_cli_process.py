@@ -93,7 +93,7 @@ def test_an_interrupt_ends_with_one_line_and_leaves_nothing_behind(slow, tmp_pat
     code, shown = in_terminal(
         [*slow, "--certificate", str(out)], send=signal.SIGINT, after="comparing slow with split"
     )
-    assert code == 130
+    assert code == 130, shown
     assert shown.rsplit("\r", 2)[1:] == ["interrupted", "\n"]
     assert [p.name for p in tmp_path.iterdir()] == ["slow.py"]
 
@@ -107,7 +107,7 @@ def test_an_interrupt_ends_every_process(tmp_path):
     code, shown = in_terminal(
         [*arguments, "--against", *others], send=signal.SIGINT, after="checking slow: 0 of 12 pairs"
     )
-    assert code == 130
+    assert code == 130, shown
     assert shown.rsplit("\r", 2)[1:] == ["interrupted", "\n"]
 
 
