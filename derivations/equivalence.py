@@ -38,22 +38,16 @@ def _s6_two_decays(
     return S, q @ S
 
 
-@layer
-def _one_decay(
-    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], Delta: Positive, A: Const[Negative]
-):
-    """SSD without its skip."""
-    S = exp(Delta * A) * S + outer(Delta * k, v)
-    return S, q @ S
+def _one_decay(rate):
+    @layer
+    def one_decay(
+        S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], Delta: Positive, A: Const[rate]
+    ):
+        """SSD without its skip, with a rate that is negative or of any sign."""
+        S = exp(Delta * A) * S + outer(Delta * k, v)
+        return S, q @ S
 
-
-@layer
-def _either_sign(
-    S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], Delta: Positive, A: Const[Real]
-):
-    """SSD without its skip, with a rate of any sign: negative, zero or positive."""
-    S = exp(Delta * A) * S + outer(Delta * k, v)
-    return S, q @ S
+    return one_decay
 
 
 @layer
@@ -76,36 +70,23 @@ def _growth(Delta: Positive, A: Const[Negative]):
     return (exp(-A * Delta),)
 
 
-@layer
-def _rescaled(
-    S: State["n", "d"],
-    t: State,
-    q: Vec["n"],
-    k: Vec["n"],
-    v: Vec["d"],
-    Delta: Positive,
-    A: Const[Negative],
-):
-    """Linear attention on q e^{A T_i} and Δ k e^{-A T_i}, with T_i the sum of the steps so far."""
-    t = t + Delta
-    S = S + outer(exp(-A * t) * Delta * k, v)
-    return S, t, (exp(A * t) * q) @ S
+def _rescaled(rate):
+    @layer
+    def rescaled(
+        S: State["n", "d"],
+        t: State,
+        q: Vec["n"],
+        k: Vec["n"],
+        v: Vec["d"],
+        Delta: Positive,
+        A: Const[rate],
+    ):
+        """Linear attention on q e^{A T_i} and Δ k e^{-A T_i}, T_i the sum of the steps so far."""
+        t = t + Delta
+        S = S + outer(exp(-A * t) * Delta * k, v)
+        return S, t, (exp(A * t) * q) @ S
 
-
-@layer
-def _rescaled_by_feature(
-    S: State["n", "d"],
-    t: State,
-    q: Vec["n"],
-    k: Vec["n"],
-    v: Vec["d"],
-    Delta: Positive,
-    A: Const[Negative["n"]],
-):
-    """The same with one rate for each feature."""
-    t = t + Delta
-    S = S + outer(exp(-A * t) * Delta * k, v)
-    return S, t, (exp(A * t) * q) @ S
+    return rescaled
 
 
 @layer
@@ -172,7 +153,7 @@ claims = [
     claim(
         "SSD with a rate of either sign is generalised linear attention under one recurrence",
         "conditions",
-        a=_either_sign,
+        a=_one_decay(Real),
         b="normalised_attention",
         are=[["Delta = 1/eta", "eta before = eta * exp(A / eta)"]],
         expect="conditional",
@@ -222,7 +203,7 @@ claims = [
     claim(
         "S6 with a decay for each feature is one head with queries and keys rescaled by history",
         "equal",
-        a=_rescaled_by_feature,
+        a=_rescaled(Negative["n"]),
         b=_s6_two_decays,
         maps=["S = scale(exp(A * t), S)"],
         expect="proved",
@@ -231,8 +212,8 @@ claims = [
     claim(
         "S6 with one decay is linear attention with queries and keys rescaled by history",
         "equal",
-        a=_rescaled,
-        b=_one_decay,
+        a=_rescaled(Negative),
+        b=_one_decay(Negative),
         maps=["S = exp(A * t) * S"],
         expect="proved",
         paper=23,

@@ -10,10 +10,8 @@ from dsf_sym import (
     Positive,
     State,
     Vec,
-    attention,
     claim,
     concat,
-    exp,
     layer,
     ones,
     outer,
@@ -22,12 +20,6 @@ from dsf_sym import (
 )
 
 SOURCE = "Sieber et al. 2024"
-
-
-@attention
-def _softmax(q: Vec["n"], k: Vec["n"]):
-    """Softmax attention without its scale."""
-    return exp(q @ k)
 
 
 # Gates that read the last output.
@@ -153,7 +145,7 @@ claims = [
     claim(
         "Softmax attention has coefficients of the current token and 3 states",
         "affine state",
-        layer=_softmax,
+        layer="softmax_attention",
         states=3,
         sizes={"n": 1, "d": 1},
         expect="refuted",
@@ -188,7 +180,7 @@ claims = [
     claim(
         "Softmax attention has coefficients of the current token and finitely many states",
         "finite state",
-        layer=_softmax,
+        layer="softmax_attention",
         sizes={"n": 1, "d": 1},
         expect="refuted",
         paper=(13, 46),

@@ -1,14 +1,8 @@
 """How large a state a sum over the past needs at a length, and at every length: claims."""
 
-from dsf_sym import Const, Mat, Positive, State, Vec, attention, claim, exp, layer
+from dsf_sym import Const, Mat, Positive, State, Vec, claim, layer
 
 SOURCE = "Sieber et al. 2024"
-
-
-@attention
-def _softmax(q: Vec["n"], k: Vec["n"]):
-    """Softmax attention without its scale."""
-    return exp(q @ k)
 
 
 @layer
@@ -22,7 +16,7 @@ claims = [
     claim(
         "At length 4 softmax attention needs ⌊4/2⌋ d states with a free skip",
         "state at length",
-        layer=_softmax,
+        layer="softmax_attention",
         length=4,
         at_least=4,
         sizes={"n": 1, "d": 2},
@@ -32,7 +26,7 @@ claims = [
     claim(
         "At length 5 softmax attention needs ⌈5/2⌉ d states without a skip",
         "state at length",
-        layer=_softmax,
+        layer="softmax_attention",
         length=5,
         at_least=6,
         skip=False,
@@ -43,7 +37,7 @@ claims = [
     claim(
         "At length 4 softmax attention needs (4 - 1) d states with causal coefficients",
         "state at length",
-        layer=_softmax,
+        layer="softmax_attention",
         length=4,
         at_least=6,
         causal=True,

@@ -77,17 +77,10 @@ _softmax_on_one = _softmax.given(name="softmax attention on 1", v=1)
 
 
 @layer
-def _divided_last(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], eta: Positive):
-    """Λ = I: the output is divided by η_i."""
-    S = S + outer(k, v)
-    return S, q @ S / eta
-
-
-@layer
 def _divided_first(
     S: State["n", "d"], last: State, q: Vec["n"], k: Vec["n"], v: Vec["d"], eta: Positive
 ):
-    """Λ_i = η_{i-1} / η_i: the state is divided by η_i."""
+    """Λ_i = η_{i-1} / η_i: the state is divided by η_i, and not the output, where Λ = I."""
     S = (last / eta) * S + outer(k, v) / eta
     return S, eta, q @ S
 
@@ -237,14 +230,14 @@ claims = [
         "Attention with η inside its transition has the outputs of attention with transition I",
         "equal",
         a=_divided_first,
-        b=_divided_last,
+        b="normalised_attention",
         expect="proved",
         paper=34,
     ),
     claim(
         "Every transition of attention with η behind its readout is the identity",
         "transitions",
-        layer=_divided_last,
+        layer="normalised_attention",
         what="identity",
         expect="proved",
         paper=34,

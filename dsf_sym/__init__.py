@@ -38,6 +38,7 @@ from .language.functions import (
     sin,
     softplus,
     sqrt,
+    sum,
     tanh,
     where,
 )
@@ -45,7 +46,6 @@ from .language.heads import heads
 from .language.kernel import KernelLayer
 from .language.layer import Layer, layer
 from .language.pairs import Complex, polar
-from .language.tensor import sum
 
 if TYPE_CHECKING:
     from .certificates.checkers import recheck

@@ -19,20 +19,10 @@ from .index.terms import FormAlgebra
 from .language.evaluate import evaluate
 from .language.functions import outer
 from .language.gradient import gradient, pull
+from .language.graph import walk
 from .language.layer import Layer, layer
 from .language.spec import rebuild
-from .language.tensor import (
-    Input,
-    Number,
-    Product,
-    Reindex,
-    Tensor,
-    broadcast,
-    divide,
-    lift,
-    text,
-    walk,
-)
+from .language.tensor import Input, Number, Product, Reindex, Tensor, broadcast, divide, lift, text
 
 Rate = str | int | float | Fraction
 """A number, or the name of a signal among the arguments."""

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,16 +60,16 @@ def fastest(
     dtype = str(first.dtype).removeprefix("torch.")
     dtype = "float32" if str(first.dtype) in LOW else dtype
     cells = sum(math.prod(shape_of(s.dims, dict(sizes))) for s in layer.of_kind("state"))
-    known = _known(layer)
-    if dtype not in known:
-        spent = _spent(layer)
+    past = history(layer)
+    if dtype not in past.sound:
+        spent = past.spent
         spent[dtype] = spent.get(dtype, 0) + sizes["B"] * sizes["H"] * sizes["L"] * cells
         if dtype not in native.DTYPES or spent[dtype] < WORTH // 400:
             return library
         if spent[dtype] < WORTH and not _was_verified(layer, dtype):
             return library
-        known[dtype] = compiles(layer, dtype) and _verified(layer, dtype)
-    if not known[dtype]:
+        past.sound[dtype] = compiles(layer, dtype) and _verified(layer, dtype)
+    if not past.sound[dtype]:
         return library
     asked = any(getattr(x, "requires_grad", False) for x in signals.values())
     return "cpp" if not asked or kernel(layer).differentiable(dtype) else library
@@ -84,16 +85,22 @@ def _is_plain(x: Any) -> bool:
     return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
-@cache
-def _known(layer: Layer) -> dict[str, bool]:
-    """The types whose kernels were compiled and verified in this process, and whether they were."""
-    return {}
+@dataclass
+class History:
+    """What this process knows of a layer's kernels, by type.
+
+    spent: the entries of states times tokens of all calls. sound: whether the kernels, once they
+    were asked for, were compiled and verified.
+    """
+
+    spent: dict[str, int] = field(default_factory=dict)
+    sound: dict[str, bool] = field(default_factory=dict)
 
 
 @cache
-def _spent(layer: Layer) -> dict[str, int]:
-    """The entries of states times tokens of all calls in this process, by type."""
-    return {}
+def history(layer: Layer) -> History:
+    """The one history of a layer."""
+    return History()
 
 
 def _note(layer: Layer, dtype: str) -> Path:

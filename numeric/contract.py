@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,31 @@ LOW = ("torch.bfloat16", "torch.float16", "float16")
 
 class ContractViolation(DsfError):
     """An argument that generated code cannot take: which, what is expected, what was given."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What runs one layer on arrays: the order of its arguments, and the sizes that they have."""
+
+    layer: Layer
+
+    @cached_property
+    def inputs(self) -> tuple[Signal, ...]:
+        """Tokens and constants, in order."""
+        return tuple(s for s in self.layer.signals if s.kind != "state")
+
+    @cached_property
+    def states(self) -> tuple[Signal, ...]:
+        """The states, in order."""
+        return tuple(self.layer.of_kind("state"))
+
+    def sizes_of(self, inputs: Sequence[Any]) -> dict[str, int]:
+        """The sizes of inputs that were checked."""
+        sizes: dict[str, int] = {}
+        for s, x in zip(self.inputs, inputs, strict=True):
+            axes = zip((*LEAD[s.kind], *s.dims), x.shape, strict=True)
+            sizes |= {axis: int(n) for axis, n in axes if axis.isidentifier()}
+        return sizes
 
 
 def backend_of(layer: Layer, backend: str, signals: Mapping[str, Any]) -> str:

@@ -13,12 +13,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from dsf_sym import Layer
-from dsf_sym.codegen.cuda_files import CudaSource, cuda_source
+from dsf_sym.codegen.cuda.files import CudaSource, cuda_source
 from dsf_sym.errors import DsfError
 from dsf_sym.language.evaluate import shape_of
-from dsf_sym.language.layer import Signal
 
-from .contract import ContractViolation
+from .contract import Called, ContractViolation
 from .cuda_geometry import STEPS, Geometry, geometry
 
 REALS = {"float32": ("float", 4), "float64": ("double", 8)}
@@ -131,26 +130,15 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class CudaKernel:
+class CudaKernel(Called):
     """A layer's kernels on a device, for arrays of the device's library."""
 
-    layer: Layer
     device: Device = field(default_factory=CupyDevice)
 
     @cached_property
     def source(self) -> CudaSource:
         """The text, and what its launch is decided by."""
         return cuda_source(self.layer)
-
-    @cached_property
-    def inputs(self) -> tuple[Signal, ...]:
-        """Tokens and constants, in order."""
-        return tuple(s for s in self.layer.signals if s.kind != "state")
-
-    @cached_property
-    def states(self) -> tuple[Signal, ...]:
-        """The states, in order."""
-        return tuple(self.layer.of_kind("state"))
 
     @cached_property
     def _programs(self) -> dict[tuple[tuple[str, object], ...], Program]:
@@ -170,11 +158,7 @@ class CudaKernel:
         """Contiguous arrays of one type, and the kernels for their sizes."""
         xp = self.device.arrays
         dtype = inputs[0].dtype
-        sizes: dict[str, int] = {}
-        for s, x in zip(self.inputs, inputs, strict=True):
-            lead = {"token": ("B", "H", "L"), "constant": ("H",)}[s.kind]
-            axes = zip((*lead, *s.dims), x.shape, strict=True)
-            sizes |= {d: int(n) for d, n in axes if d.isidentifier()}
+        sizes = self.sizes_of(inputs)
         own = {name: sizes[name] for name in self.source.sizes}
         if str(dtype) not in REALS:
             raise ContractViolation(

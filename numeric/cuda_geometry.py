@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from dsf_sym.codegen.cuda_files import CudaSource
-from dsf_sym.codegen.cuda_loops import LANES, Array
+from dsf_sym.codegen.cuda.files import CudaSource
+from dsf_sym.codegen.cuda.loops import LANES, Array
 from dsf_sym.language.evaluate import shape_of
 
 WARP, STEPS = 32, 32

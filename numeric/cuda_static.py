@@ -52,7 +52,7 @@ class NoCompiler(DsfError):
 
 
 class NotCompiled(DsfError):
-    """NVRTC refused a kernel."""
+    """NVRTC refused a kernel, or did not say what must be known of it."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ def compiled(text: str, macros: Mapping[str, object], architecture: str) -> dict
         counts[name.strip()] = _histogram(_INSTRUCTION.findall(body))
     out = {}
     for name, *numbers in _USED.findall(used):
+        if name not in spills:
+            raise NotCompiled(f"the compiler's log does not say what {name} spills:\n{log[:2000]}")
         registers, stack, shared = map(int, numbers)
-        out[name] = Compiled(registers, int(spills.get(name, 0)), stack, shared, counts[name])
+        out[name] = Compiled(registers, int(spills[name]), stack, shared, counts[name])
     return out
 
 

@@ -12,10 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dsf_sym import Layer
 from dsf_sym.errors import DsfError
 from dsf_sym.language.evaluate import shape_of
-from dsf_sym.language.layer import Signal
 
 from .compiling import (
     DTYPES,
@@ -26,7 +24,7 @@ from .compiling import (
     compiler,
     version,
 )
-from .contract import ContractViolation
+from .contract import Called, ContractViolation
 
 SMALL = 200_000
 """Below so many multiplications one thread is faster than two."""
@@ -54,13 +52,12 @@ class Arguments:
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Called):
     """A layer's compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
     text: its C++. threads: 0 for `processors()`.
     """
 
-    layer: Layer
     text: str
     builder: Builder = field(default_factory=Builder)
     threads: int = 0
@@ -77,16 +74,6 @@ class Kernel:
 
             y, ends = apply(self, inputs, parts)
         return y, ends[0] if len(ends) == 1 else ends
-
-    @cached_property
-    def inputs(self) -> tuple[Signal, ...]:
-        """Tokens and constants, in order."""
-        return tuple(s for s in self.layer.signals if s.kind != "state")
-
-    @cached_property
-    def states(self) -> tuple[Signal, ...]:
-        """The states, in order."""
-        return tuple(self.layer.of_kind("state"))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -121,17 +108,11 @@ class Kernel:
                 f"run({self.layer.name}, backend='cpp'): {self.inputs[0].name}: expected float32 "
                 f"or float64, given {dtype}"
             )
-        sizes: dict[str, int] = {}
-        for s, x in zip(self.inputs, inputs, strict=True):
-            lead = {"token": ("B", "H", "L"), "constant": ("H",)}[s.kind]
-            sizes |= dict(zip(lead, x.shape, strict=False))
-            found = zip(s.dims, x.shape[len(lead) :], strict=True)
-            sizes |= {d: n for d, n in found if d.isidentifier()}
         whole = [_contiguous(x) for x in inputs]
         begin = None
         if state is not None:
             begin = tuple(_contiguous(_of_type(x, inputs[0])) for x in state)
-        return Arguments(sizes, tuple(whole), begin)
+        return Arguments(self.sizes_of(inputs), tuple(whole), begin)
 
     def forward(
         self, given: Arguments, *, keep: bool = False, into: Any = None

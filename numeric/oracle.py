@@ -18,7 +18,8 @@ from dsf_sym.arithmetic.scalars import Rationals
 from dsf_sym.derivation.affine import affine_layer, as_ratio
 from dsf_sym.errors import NotAffine
 from dsf_sym.language.evaluate import evaluate, extent
-from dsf_sym.language.tensor import Dims, Function, reads_state, walk
+from dsf_sym.language.graph import reads_state, walk
+from dsf_sym.language.tensor import Dims, Function
 
 DIGITS = 50
 SCALARS = ("fraction", "digits", "float64")

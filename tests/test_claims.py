@@ -17,8 +17,8 @@ from dsf_sym.claims import PROCEDURES, Outcome, claim, claims, settle, settle_al
 from dsf_sym.cli import run
 from dsf_sym.errors import CertificateError, LanguageError, Rejected, UnknownName
 from dsf_sym.language.evaluate import shape_of
+from dsf_sym.language.graph import reads_state
 from dsf_sym.language.kernel import KernelLayer
-from dsf_sym.language.tensor import reads_state
 from dsf_sym.theory.bounds import within
 from dsf_sym.theory.settling import layer_of, sizes_of
 from dsf_sym.theory.tables import has_affine_state

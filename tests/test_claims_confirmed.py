@@ -164,7 +164,7 @@ def endless(layer, data, size):
 def test_no_finite_state_has_room_for_the_outputs(name):
     _, data, (layer,) = certified(name)
     assert min(endless(layer, data, size) for size in (2, 3, 4)) > 1e-35
-    if layer.name == "_softmax":
+    if layer.name == "softmax_attention":
         assert endless(find("linear_attention"), data, 4) < 1e-45
 
 

@@ -29,6 +29,7 @@ from dsf_sym.errors import DomainError, LanguageError, NotAffine, Rejected, Unkn
 from dsf_sym.language.spec import serialise
 from dsf_sym.language.tensor import Input
 from dsf_sym.theory.conditions import conditions
+from dsf_sym.theory.growth import bounded_where
 
 
 def solved(a, b, **options):
@@ -170,6 +171,26 @@ def test_a_gauge_that_carries_history_is_found_with_where_it_is_bounded():
         data["sum"]["roots"]["sum"] = len(nodes) - 1
 
     forged(growth.certificate, doubled)
+    forged(growth.certificate, lambda data: data["sum"]["roots"].update(sum=0))
+
+
+def test_what_is_bounded_with_a_sum_is_no_other_layer():
+    @layer
+    def factor(T: State, Delta: Positive):
+        return T + Delta, exp(T + Delta)
+
+    @layer
+    def shrinking(T: State, Delta: Positive):
+        return T / 2 + Delta, exp(T / 2 + Delta)
+
+    data = bounded_where(factor, "Delta").certificate
+    for which, why in ((shrinking, "an output is not"), (scaled, "is no number")):
+        with pytest.raises(Rejected, match=why):
+            recheck(data | {"layers": [which.spec], "hashes": [which.hash]})
+    # A sum that may fall may be bounded where its largest part is not.
+    assert bounded_where(factor, "-Delta").status == "undecided"
+    with pytest.raises(Rejected, match="is shown to lie in"):
+        recheck(data | {"sum": serialise({"sum": -Input("Delta", ())})})
 
 
 @layer

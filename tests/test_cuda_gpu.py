@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("numpy")
-from test_cuda import LAYERS, drawn, error, gradients, tuple_of, wrong_by
+from kernel_checks import LAYERS, drawn, error, gradients, tuple_of, wrong_by
 
 import numeric
 from dsf_sym.codegen import cuda_source

@@ -14,7 +14,7 @@ from dsf_sym import KernelLayer, find
 from dsf_sym.codegen import cuda_source
 from dsf_sym.language.loading import catalogue
 from numeric import cuda_static
-from numeric.cuda_geometry import geometry
+from numeric.cuda_geometry import STEPS, geometry
 
 TABLE = Path(__file__).parent / "cuda_table.json"
 LAYERS = [n for n, x in catalogue().items() if not isinstance(x, KernelLayer)]
@@ -32,10 +32,14 @@ def sizes_of(layer):
     return {n: usual.get(n, 16) for n in layer.sizes if n.isidentifier()}
 
 
-def made(name, architecture, real="float"):
+def launched(name, real="float"):
     source = cuda_source(find(name))
     sizes = sizes_of(source.layer)
-    shape = geometry(source, sizes, {"float": 4, "double": 8}[real])
+    return source, sizes, geometry(source, sizes, {"float": 4, "double": 8}[real])
+
+
+def made(name, architecture, real="float"):
+    source, sizes, shape = launched(name, real)
     return cuda_static.compiled(source.text, shape.macros(sizes, real), architecture)
 
 
@@ -43,6 +47,7 @@ def told(kernel):
     """What the table holds of a kernel."""
     return {
         "registers": kernel.registers,
+        "spills": kernel.spills,
         "shared": kernel.shared,
         "stack": kernel.stack,
         "instructions": dict(kernel.instructions),
@@ -82,6 +87,8 @@ def checked(name, architecture, toolkit):
     table = json.loads(TABLE.read_text())
     if toolkit != table["nvrtc"]:
         pytest.skip(f"the table is of NVRTC {table['nvrtc']}, here is {toolkit}: not compared")
+    if name not in table["kernels"]:
+        pytest.skip(f"not in the table: `python tests/test_cuda_static.py {name}` adds it")
     for kind, kernel in kernels.items():
         worse = regressions(told(kernel), table["kernels"][name][architecture][kind])
         assert not worse, f"{name} {kind} sm_{architecture}: {worse}"
@@ -89,7 +96,11 @@ def checked(name, architecture, toolkit):
 
 def regressions(now, before):
     """What a kernel has more of than before."""
-    out = {k: (before[k], now[k]) for k in ("registers", "shared", "stack") if now[k] > before[k]}
+    out = {
+        k: (before[k], now[k])
+        for k in ("registers", "spills", "shared", "stack")
+        if now[k] > before[k]
+    }
     counts = before["instructions"]
     for kind, n in now["instructions"].items():
         if n > MORE * counts.get(kind, 0):
@@ -103,9 +114,45 @@ def test_the_table_has_every_kernel_and_a_regression_is_seen():
     before = table["gla"]["90"]["forward"]
     assert regressions(before, before) == {}
     assert regressions({**before, "registers": before["registers"] + 1}, before)
+    assert regressions({**before, "spills": 4}, before) == {"spills": (0, 4)}
     assert regressions({**before, "instructions": {"all": 1, "local": 1}}, before) == {
         "local": (0, 1)
     }
+
+
+def own_arrays(name):
+    """Bytes of local memory that a thread asks for: backward, the states of STEPS + 1 tokens."""
+    source, _, shape = launched(name)
+    numbers = shape.registers // shape.threads * (STEPS + 1) if source.lanes else 0
+    return {"forward": 0, "backward": -(-numbers * 4 // 8) * 8}
+
+
+def in_local_memory(kernel, own):
+    """What a kernel of the table has in local memory beside its own arrays."""
+    found = {"spills": kernel["spills"], "stack": kernel["stack"] - own}
+    found["local"] = 0 if kernel["stack"] else kernel["instructions"].get("local", 0)
+    return {what: n for what, n in found.items() if n}
+
+
+@pytest.mark.parametrize("name", list(json.loads(TABLE.read_text())["kernels"]))
+def test_no_kernel_of_the_table_spills(name):
+    own = own_arrays(name)
+    of_layer = json.loads(TABLE.read_text())["kernels"][name]
+    assert set(of_layer) == set(cuda_static.ARCHITECTURES)
+    for architecture, kernels in of_layer.items():
+        assert set(kernels) == {"forward", "backward"}
+        for kind, kernel in kernels.items():
+            assert in_local_memory(kernel, own[kind]) == {}, (architecture, kind)
+
+
+def test_a_spill_in_the_table_is_seen_by_its_bytes_or_by_the_stack():
+    before = json.loads(TABLE.read_text())["kernels"]["gla"]["90"]["backward"]
+    own = own_arrays("gla")["backward"]
+    assert own == 33 * 8 * 4 and in_local_memory(before, own) == {}
+    assert in_local_memory({**before, "spills": 4}, own) == {"spills": 4}
+    assert in_local_memory({**before, "stack": before["stack"] + 8}, own) == {"stack": 8}
+    without = {**before, "stack": 0, "instructions": {"local": 1}}
+    assert in_local_memory(without, 0) == {"local": 1}
 
 
 SPILLS = """
@@ -126,9 +173,16 @@ extern "C" __global__ void wide(float4* x, float4* y) { y[threadIdx.x] = x[threa
 
 def test_spills_doubles_and_wide_loads_are_seen():
     found = cuda_static.compiled(SPILLS, {}, "90")
-    assert found["spilling"].spills > 0 and found["spilling"].instructions["local"] > 0
+    assert found["spilling"].spills > 0 and found["spilling"].stack > 0
+    assert found["spilling"].instructions["local"] > 0
     assert found["doubled"].spills == 0 and found["doubled"].instructions["double"] > 0
     assert found["wide"].instructions["LDG.128"] == 1 and "double" not in found["wide"].instructions
+
+
+def test_spills_that_are_not_said_are_not_taken_to_be_none(monkeypatch):
+    monkeypatch.setattr(cuda_static, "OPTIONS", ("-std=c++17",))
+    with pytest.raises(cuda_static.NotCompiled, match=r"does not say what \w+ spills"):
+        cuda_static.compiled(SPILLS[SPILLS.index('extern "C" __global__ void doubled') :], {}, "90")
 
 
 def test_what_is_no_cuda_is_refused_with_the_compiler_s_words():

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("numpy")
 from codegen_layers import EXTRA
+from kernel_checks import error, gradients, tuple_of
 
 import numeric
 from dsf_sym import KernelLayer, find
@@ -51,23 +52,6 @@ def poisoned(monkeypatch):
 
 def sizes_of(layer):
     return {name: SIZES.get(name, 4) for name in layer.sizes}
-
-
-def tuple_of(x):
-    return x if isinstance(x, tuple) else (x,)
-
-
-def error(got, want):
-    """The largest difference over the largest output of the sequence."""
-    scale = max(np.abs(want[0]).max(), 1e-300)
-    pairs = zip((got[0], *tuple_of(got[1])), (want[0], *tuple_of(want[1])), strict=True)
-    worst = 0.0
-    for a, b in pairs:
-        assert a.shape == b.shape
-        difference = np.abs(np.asarray(a, float) - b)
-        worst = max(worst, float(difference.max() / max(np.abs(b).max(), scale)))
-        assert not np.isnan(difference).any()
-    return worst
 
 
 def drawn(name, length, dtype="float64", lead=(2, 2), seed=0):
@@ -116,23 +100,6 @@ def test_two_calls_that_hand_the_state_on_are_one(name):
         y, middle = kernel(name)(**before, state=state)
         z, end = kernel(name)(**after, state=middle)
         assert error((np.concatenate([y, z], 2), end), whole) < 1e-14
-
-
-def gradients(call, given, state, seed=0):
-    """Those of a random functional of outputs and last states in all inputs and first states."""
-    import torch
-
-    leaves = {n: torch.tensor(x, requires_grad=True) for n, x in given.items()}
-    first = tuple(
-        torch.tensor(x, requires_grad=True) for x in tuple_of(() if state is None else state)
-    )
-    start = None if state is None else first if len(first) > 1 else first[0]
-    y, ends = call(**leaves, state=start)
-    torch.manual_seed(seed)
-    total = sum((x * torch.randn(x.shape, dtype=x.dtype)).sum() for x in (y, *tuple_of(ends)))
-    found = torch.autograd.grad(total, [*leaves.values(), *first], allow_unused=True)
-    pairs = zip(found, [*leaves.values(), *first], strict=True)
-    return [np.zeros(x.shape) if g is None else g.numpy() for g, x in pairs]
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERS if n != "joined_keys"])

@@ -91,7 +91,7 @@ def test_two_processes_may_compile_at_once(tmp_path):
 @pytest.fixture(name="fresh")
 def forgotten():
     """What this process knows of compilers and kernels is forgotten, before and after."""
-    kept = (choice.say, choice.kernel, choice._known, choice._spent, plans.plans)
+    kept = (choice.say, choice.kernel, choice.history, plans.plans)
     for x in kept:
         x.cache_clear()
     yield

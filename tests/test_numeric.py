@@ -12,7 +12,8 @@ import numeric
 from dsf_sym import KernelLayer, catalogue, derive
 from dsf_sym.codegen import program
 from dsf_sym.errors import NotAffine
-from dsf_sym.language.tensor import Function, reads_state
+from dsf_sym.language.graph import reads_state
+from dsf_sym.language.tensor import Function
 from numeric import samples
 from numeric.budgets import BUDGETS, budget
 from numeric.oracle import condition, definition

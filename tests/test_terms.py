@@ -32,8 +32,9 @@ from dsf_sym.index.atoms import Atom, Form, atom_form, input_atom
 from dsf_sym.index.canonical import canonical
 from dsf_sym.index.terms import FormAlgebra, function_form, normalise, substitute
 from dsf_sym.language.evaluate import evaluate, shape_of
+from dsf_sym.language.graph import walk
 from dsf_sym.language.spec import rebuild
-from dsf_sym.language.tensor import Input, text, walk
+from dsf_sym.language.tensor import Input, text
 
 SIZES = {"n": 2, "m": 3, "p": 2}
 FUNCTIONS = {

@@ -155,3 +155,10 @@ def test_what_a_signal_stands_for_must_be_said():
         sign(at_minus, degrees="most")
     with pytest.raises(LanguageError, match="the base of"):
         zeros_of_powers(progression, {}, ["1"])
+    for wrong in (
+        {"bases": BASES | {"two": "x"}},
+        {"bases": BASES | {"two": "-2"}},
+        {"are": ["1/2"]},
+    ):
+        with pytest.raises(LanguageError, match="takes a polynomial, positive rational bases"):
+            zeros_of_powers(**{"layer": progression, "bases": BASES, "are": ["1"]} | wrong)

@@ -1,5 +1,6 @@
 """No state of any size, the smallest continuous state, and states and features by formula."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 
@@ -24,15 +25,20 @@ from dsf_sym import (
     sigmoid,
     sqrt,
 )
+from dsf_sym.certificates.certificate import layer_from_spec, where
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.certificates.checkers.lengths import formula, shown
 from dsf_sym.errors import CertificateError, LanguageError, Rejected
+from dsf_sym.language.functions import step
+from dsf_sym.language.loading import catalogue
 from dsf_sym.theory.every_length import state_at_every_length
+from dsf_sym.theory.features import kernel_of
 from dsf_sym.theory.history import needs_no_state_with_history
 from dsf_sym.theory.size_formulas import feature_formula, own_entries, smallest_state_formula
 from dsf_sym.theory.state_size import heads
 from dsf_sym.theory.tables import has_finite_state, has_smallest_continuous_state
 
+CATALOGUE = catalogue()
 ONE = {"d": 1}
 
 
@@ -117,15 +123,44 @@ def test_endless_tables_are_not_taken_on_trust(changed):
 def test_a_certificate_of_endless_tables_does_not_fit_a_layer_with_a_state():
     data = has_finite_state(gated, sizes=ONE).certificate
     for other in (scaled, branching):
-        forged = {**data, "layers": [other.spec], "hashes": [other.hash], "constants": {}}
         with pytest.raises(Rejected):
-            recheck(forged)
+            recheck({**data, **about(other), "constants": {}})
 
 
 @pytest.mark.parametrize("which", ["gla", gated, "linear_attention_normalised"])
 def test_a_skip_that_reads_the_history_needs_no_state(which):
     found = needs_no_state_with_history(which)
     assert found.status == "proved" and recheck(found.certificate)
+    # At an input of 0 a skip has the output 0.
+    assert found.question.domains == ("v in unit norm",)
+
+
+def about(*layers):
+    """What a certificate says of the layers it is about."""
+    return {"layers": [x.spec for x in layers], "hashes": [x.hash for x in layers]}
+
+
+def without_norm_one(spec):
+    """The layer, its signals on all of R^n."""
+    signals = [{**s, "unit": False} for s in spec["signals"]]
+    return layer_from_spec({**spec, "signals": signals})
+
+
+@pytest.mark.parametrize("which", ["gla", "linear_attention_normalised"])
+def test_such_a_skip_has_other_outputs_for_inputs_of_other_norms(which):
+    data = needs_no_state_with_history(which).certificate
+    with pytest.raises(Rejected, match="the difference is"):
+        recheck(data | about(*map(without_norm_one, data["layers"])))
+
+
+def test_a_skip_of_another_map_is_rejected():
+    data = needs_no_state_with_history("softmax_attention").certificate
+    one, behind = (layer_from_spec(spec) for spec in data["layers"])
+    v, last = behind.signal("v").tensor, behind.signal("v_j").tensor
+    twisted = replace(behind, output=outer(behind.output, v) @ last)
+    claim = {**data["claim"], "where": list(where(one, twisted))}
+    with pytest.raises(Rejected, match="the difference is"):
+        recheck(data | about(one, twisted) | {"claim": claim})
 
 
 def test_a_skip_takes_vectors():
@@ -144,6 +179,26 @@ def test_a_normaliser_is_a_state(n, d):
 def test_functions_have_derivatives_and_twice_the_same_state_is_not_smallest():
     assert has_smallest_continuous_state(rooted, 1, sizes=ONE).status == "proved"
     assert has_smallest_continuous_state(doubled, 2, sizes=ONE).status == "undecided"
+
+
+@layer
+def jumping(h: State["d"], v: Vec["d"]):
+    h = h + v + step(h)
+    return h, h
+
+
+@layer
+def jumping_readout(h: State["d"], v: Vec["d"]):
+    h = h + v
+    return h, h + step(h)
+
+
+@pytest.mark.parametrize("which", [jumping, jumping_readout])
+def test_a_layer_that_jumps_is_no_continuous_form(which):
+    assert has_smallest_continuous_state(which, 1, sizes=ONE).status == "undecided"
+    data = has_smallest_continuous_state(rooted, 1, sizes=ONE).certificate
+    with pytest.raises(Rejected, match="jumps"):
+        recheck(data | about(which))
 
 
 def test_a_derivative_of_lower_rank_is_rejected():
@@ -222,6 +277,23 @@ def test_features_by_formula():
     assert feature_formula(on_the_sphere, "m * (m + 1) * (m + 5) / 6").status == "proved"
     for kernel in (cancelling, weighed, softmax):
         assert feature_formula(kernel, "m" if kernel is not softmax else "n").status == "undecided"
+
+
+def test_a_formula_of_features_is_not_taken_on_trust():
+    data = feature_formula(squared, "(m + 2) * (m + 1) / 2").certificate
+    larger = feature_formula(squared, "m * m + m + 1").certificate
+    for changed, why in (
+        ({"equal": False}, "the number is"),
+        ({"value": larger["value"]}, "the number is"),
+        (about(kernel_of(on_the_sphere)), "the number is"),
+        (about(kernel_of(cancelling)), "may cancel"),
+        (about(kernel_of(weighed)), "no function of q·k"),
+        (about(CATALOGUE["gla"]), "no sum over the past"),
+    ):
+        with pytest.raises(Rejected, match=why):
+            recheck(data | changed)
+    with pytest.raises(Rejected, match="the number is"):
+        recheck(larger | {"equal": True})
 
 
 @pytest.mark.parametrize("m", [2, 3])

@@ -23,6 +23,8 @@ from dsf_sym import (
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.certificates.checkers.operators import require_linear
 from dsf_sym.errors import DomainError, LanguageError, Rejected, SizeError, UnknownName
+from dsf_sym.language.spec import serialise
+from dsf_sym.language.tensor import Input
 from dsf_sym.theory.realising import coordinates, independent, rank, realise
 from dsf_sym.theory.reduction import balanced_truncation, system
 from dsf_sym.theory.state_size import (
@@ -187,6 +189,14 @@ def test_the_state_that_matches_a_cache():
     found = state_match(*match, "L * (m + d) / (d + 1)")
     assert found.status == "proved" and recheck(found.certificate) == found.proof
     assert state_match(*match, "L * (m + d) / d").status == "undecided"
+    other = serialise({"value": Input("L", ()) * Input("m", ())})
+    for changed, why in (({"value": other}, "differ by"), ({"size": "m"}, "a size of")):
+        with pytest.raises(Rejected, match=why):
+            recheck(found.certificate | changed)
+    pair = [find("linear_attention_normalised"), find("gla")]
+    other = {"layers": [x.spec for x in pair], "hashes": [x.hash for x in pair]}
+    with pytest.raises(Rejected, match="none of gla"):
+        recheck(found.certificate | other)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ from ..derivation.affine import Affine, AffineLayer, affine_layer, common_readou
 from ..errors import DomainError, SizeError
 from ..language.domains import POSITIVE
 from ..language.evaluate import Sizes, evaluate, shape_of
+from ..language.graph import walk
 from ..language.layer import Layer, Signal
-from ..language.tensor import Function, Input, Tensor, walk
+from ..language.tensor import Function, Input, Tensor
 
 MOST_LETTERS = 1024
 Vector = dict[int, Any]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..arithmetic.sparse import Sparse, SparseAlgebra
 from ..arithmetic.universe import PRIME, Universe
 from ..language.evaluate import evaluate
-from ..language.tensor import Tensor, walk
+from ..language.graph import walk
+from ..language.tensor import Tensor
 from .automaton import (
     Action,
     Automaton,

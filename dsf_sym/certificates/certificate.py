@@ -15,10 +15,11 @@ from typing import Any
 
 from ..errors import CertificateError, DsfError, Rejected
 from ..language.domains import Domain, Interval, finite
+from ..language.graph import walk
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer, Signal, validate
 from ..language.spec import deserialise
-from ..language.tensor import Input, text, walk
+from ..language.tensor import Input, text
 from ..verdict import Question
 
 FORMAT = 1

@@ -103,7 +103,8 @@ def _text(outcomes: list[Outcome], rechecked: bool) -> str:
         first = f"{paper:>7}  {status:<11}  "
         rest = " " * len(first)
         word = "iff" if x.claim.procedure == "conditions" else "if"
-        said = [x.claim.sentence, *(f"{word} {c}" for c in x.verdict.conditions), _how(x)]
+        said = [x.claim.sentence, *(f"{word} {c}" for c in x.verdict.conditions)]
+        said += [*(f"with {c}" for c in x.verdict.question.domains), _how(x)]
         if not x.holds:
             said.append(f"CHANGED: expected {x.claim.expect}")
         rows = [row for part in said for row in wrap(part, width(), first=rest, rest=rest)]

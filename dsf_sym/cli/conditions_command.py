@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..theory.branches import Branch, Conditions
 
-EXIT = {"proved": 0, "refuted": 1, "undecided": 3, "conditional": 4}
 HEADS = {
     "proved": "{a} and {b} are equal as they are",
     "conditional": "{a} and {b} are equal under conditions",
@@ -81,6 +80,7 @@ def command(
         require_writable(certificate)
     left, right = find_layer(a), find_layer(b)
     from ..theory.conditions import conditions
+    from ..verdict import EXIT
 
     names = [x.strip() for x in on.split(",") if x.strip()]
     with Progress(f"solving for conditions of {left.name} and {right.name}"):

@@ -3,8 +3,8 @@
 `generate(layer, target)` is the text; `check_generated(folder)` finds what has drifted.
 """
 
-from .cpp_files import generate_cpp
-from .cuda_files import CudaSource, cuda_source, generate_cuda
+from .cpp.files import generate_cpp
+from .cuda.files import CudaSource, cuda_source, generate_cuda
 from .files import (
     SCHEDULES,
     TARGETS,

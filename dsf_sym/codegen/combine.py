@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields, replace
 
 from ..derivation.affine import split
 from ..errors import NotAffine
+from ..language.graph import walk
 from ..language.layer import Layer
 from ..language.spec import rebuild, serialise
-from ..language.tensor import Input, Number, Product, Reindex, Tensor, walk
+from ..language.tensor import Input, Number, Product, Reindex, Tensor
 from . import ir
 from .factors import NoSchedule
 from .opaque import named_parts, shared, substituted, topmost

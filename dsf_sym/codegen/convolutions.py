@@ -10,6 +10,7 @@ a convolution, which Fourier transforms turn into products.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..derivation.derive import StateSpace
 from ..derivation.structure import Structure
@@ -17,7 +18,7 @@ from ..index.forms import one
 from ..language.layer import Layer
 from ..language.tensor import Tensor
 from . import ir
-from .coupled import Coupled, coupled, ends, states_of
+from .coupled import Coupled, coupled, scan
 from .factors import NoSchedule
 
 CHUNK = 256
@@ -35,12 +36,10 @@ def constant(space: StateSpace, found: Structure) -> Coupled:
 
 def convolution(layer: Layer, parts: Coupled, opaque: Mapping[str, Tensor]) -> ir.Function:
     """Powers of the transition convolved with what the tokens add, chunk after chunk."""
-    return ir.Function(
+    made = scan(layer, parts, opaque, ir.Convolution)
+    return replace(
+        made,
         schedule="convolution",
         doc="All states of a chunk at once: what is added, convolved with the powers of Λ.",
-        body=states_of(layer, parts, opaque, ir.Convolution),
-        output="y",
-        states=ends(parts),
         chunk=CHUNK,
-        blocks=True,
     )

@@ -72,20 +72,25 @@ def coupled(space: StateSpace, found: Structure) -> Coupled:
     )
 
 
-def scan(layer: Layer, parts: Coupled, opaque: Mapping[str, Tensor]) -> ir.Function:
-    """A scan of every entry over time, of all its states together."""
+def scan(
+    layer: Layer,
+    parts: Coupled,
+    opaque: Mapping[str, Tensor],
+    made: type[ir.ScanTogether | ir.Convolution] = ir.ScanTogether,
+) -> ir.Function:
+    """A scan of every entry over time, of all its states together; made: what forms them."""
     return ir.Function(
         schedule="associative_scan",
         doc="All states of a chunk at once, by a scan of every entry over time.",
-        body=states_of(layer, parts, opaque, ir.ScanTogether),
+        body=_states(layer, parts, opaque, made),
         output="y",
-        states=ends(parts),
+        states=_ends(parts),
         chunk=CHUNK,
         blocks=True,
     )
 
 
-def states_of(
+def _states(
     layer: Layer,
     parts: Coupled,
     opaque: Mapping[str, Tensor],
@@ -129,6 +134,6 @@ def _read(parts: Coupled, starts: Sequence[str]) -> list[ir.Let]:
     return body
 
 
-def ends(parts: Coupled) -> tuple[tuple[str, str], ...]:
+def _ends(parts: Coupled) -> tuple[tuple[str, str], ...]:
     """The variables of the states after the last token."""
     return tuple((name, f"end_{i + 1}") for i, name in enumerate(parts.states))

@@ -15,19 +15,9 @@ from fractions import Fraction
 from functools import reduce
 
 from ..language.domains import Domain, Interval
+from ..language.graph import walk
 from ..language.layer import Signal
-from ..language.tensor import (
-    Add,
-    Dims,
-    Function,
-    Input,
-    Number,
-    Product,
-    Reindex,
-    Tensor,
-    add,
-    walk,
-)
+from ..language.tensor import Add, Dims, Function, Input, Number, Product, Reindex, Tensor, add
 from .c_family import summed
 from .opaque import merged
 from .tiles import Factor, Tiles, tiles

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ..language.graph import walk
 from ..language.tensor import (
     Add,
     Concat,
@@ -19,7 +20,6 @@ from ..language.tensor import (
     Product,
     Reindex,
     Tensor,
-    walk,
 )
 from . import ir
 

@@ -74,10 +74,6 @@ def generate(layer: Layer, target: str = "numpy") -> str:
 
 def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
     """What made the file and from what, shapes, requirements, and the three hashes."""
-    source = Path(layer.source)
-    own = source.parent.name == "derivations"
-    written = f"derivations/{source.name}" if own else source.name
-    command = f"dsf generate {layer.name if own else f'{written}:{layer.name}'}"
     token = next(s for s in layer.signals if s.kind == "token")
     shapes = [shape_line(s) for s in layer.signals if s.kind != "state"]
     cached = isinstance(layer, KernelLayer)
@@ -89,14 +85,14 @@ def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
     lines = [
         f"Generated {library} code of {layer.title or layer.name}; do not edit.",
         "",
-        f"Made by `{command} --target {target}` from {written}.",
+        made_by(layer, f"--target {target}"),
         f"Transition: {made.structure}.",
         f"Schedules: {schedules}.",
         *skipped,
         "",
         *shapes,
         *(f"{kept}, in and out: {line}" for line in states),
-        f"returns y: {_output_shape(layer)}, and the {kept.split()[0]} after the last token",
+        f"returns y: {output_shape(layer)}, and the {kept.split()[0]} after the last token",
         "",
         f"Requires {library.lower()}; L >= 1 (read from {token.name}); arrays of one type.",
         "",
@@ -112,7 +108,17 @@ def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
     return f'"""{text}\n"""\n\n'
 
 
-def _output_shape(layer: Layer) -> str:
+def made_by(layer: Layer, option: str) -> str:
+    """The command that writes a file of a layer, and the file that it is made from."""
+    source = Path(layer.source)
+    own = source.parent.name == "derivations"
+    written = f"derivations/{source.name}" if own else source.name
+    name = layer.name if own else f"{written}:{layer.name}"
+    return f"Made by `dsf generate {name} {option}` from {written}."
+
+
+def output_shape(layer: Layer) -> str:
+    """The axes of the outputs."""
     return f"[{', '.join(['B', 'H', 'L', *layer.output.dims])}]"
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..derivation.derive import StateSpace, derive
 from ..derivation.structure import Structure, structure
 from ..errors import DsfError, LanguageError
+from ..language.graph import walk
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer
 from ..language.spec import rebuild
-from ..language.tensor import Dims, Input, Number, Reindex, Tensor, walk
+from ..language.tensor import Dims, Input, Number, Reindex, Tensor
 from . import ir
 from .attention import attention
 from .chunks import chunkwise, parallel
@@ -20,7 +21,7 @@ from .combine import combined, readouts
 from .convolutions import constant, convolution
 from .coupled import coupled, scan
 from .factors import Elementwise, NoSchedule, elementwise, memory
-from .opaque import core, merged, named_parts, shared, substituted
+from .opaque import core, merged, named_parts, reading, shared, substituted, topmost
 from .side_by_side import one_of_many
 
 SCAN_CHUNK = 32
@@ -169,12 +170,18 @@ def recurrent(layer: Layer) -> ir.Function:
     states = [s.name for s in layer.of_kind("state")]
     new = list(made.step.values())
     roots = [*new, made.output]
-    nodes = walk(*roots)
-    reads = _reading(nodes, set(states))
-    varies = _reading(nodes, {s.name for s in layer.of_kind("token")})
+    reads = reading(roots, states)
+    varies = reading(roots, {s.name for s in layer.of_kind("token")})
     shapes = [s.dims for s in layer.of_kind("token")]
-    early = _hoistable(roots, reads, varies, shapes)
-    named = [(f"x{i + 1}", node) for i, node in enumerate(early)]
+
+    # To compute for all tokens at once: none larger than a token signal. An outer product of two
+    # signals stays in the loop: for all tokens it would be as large as all states.
+    def early(node: Tensor) -> bool:
+        plain = isinstance(node, Input | Number) or _is_broadcast(node)
+        small = not node.dims or any(_fits(node.dims, shape) for shape in shapes)
+        return not reads[node] and varies[node] and not plain and small
+
+    named = [(f"x{i + 1}", node) for i, node in enumerate(topmost(roots, early))]
     hoisted = {node: Input(name, node.dims) for name, node in named}
     before = [
         ir.Let(name, ir.Whole(value, value.dims))
@@ -235,42 +242,6 @@ def associative_scan(layer: Layer, parts: Elementwise, opaque: Mapping[str, Tens
         chunk=SCAN_CHUNK,
         blocks=True,
     )
-
-
-def _reading(nodes: Iterable[Tensor], names: set[str]) -> dict[Tensor, bool]:
-    out: dict[Tensor, bool] = {}
-    for node in nodes:
-        own = isinstance(node, Input) and node.name in names
-        out[node] = own or any(out[child] for child in node.children)
-    return out
-
-
-def _hoistable(
-    roots: list[Tensor],
-    reads: Mapping[Tensor, bool],
-    varies: Mapping[Tensor, bool],
-    shapes: list[Dims],
-) -> list[Tensor]:
-    """Token expressions to compute for all tokens at once: none larger than a token signal.
-
-    An outer product of two signals stays in the loop: for all tokens it would be as large as all
-    states.
-    """
-    found: dict[Tensor, None] = {}
-    seen: set[Tensor] = set()
-    stack = list(reversed(roots))
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        plain = isinstance(node, Input | Number) or _is_broadcast(node)
-        small = not node.dims or any(_fits(node.dims, shape) for shape in shapes)
-        if not reads[node] and varies[node] and not plain and small:
-            found[node] = None
-        else:
-            stack.extend(reversed(node.children))
-    return list(found)
 
 
 def _is_broadcast(node: Tensor) -> bool:

@@ -8,25 +8,15 @@ expression is printed as the layer's author wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..language.domains import Domain
+from ..language.graph import walk
 from ..language.layer import Layer, Signal
 from ..language.ranges import ranges
 from ..language.spec import deserialise, rebuild, serialise
-from ..language.tensor import (
-    Add,
-    Concat,
-    Eye,
-    Function,
-    Input,
-    Number,
-    Product,
-    Reindex,
-    Tensor,
-    walk,
-)
+from ..language.tensor import Add, Concat, Eye, Function, Input, Number, Product, Reindex, Tensor
 
 RATIONAL = ("inverse", "relu", "step")
 """Functions whose values at rational numbers are rational."""
@@ -72,13 +62,9 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
     layer = shared(layer)
     roots = [*layer.step.values(), layer.output]
     kinds = {s.name: s.kind for s in layer.signals}
-    free: dict[Tensor, bool] = {}
-    varying: dict[Tensor, bool] = {}
-    for node in walk(*roots):
-        own = kinds[node.name] if isinstance(node, Input) else ""
-        free[node] = own != "state" and all(free[c] for c in node.children)
-        varying[node] = own == "token" or any(varying[c] for c in node.children)
-    chosen = topmost(roots, lambda x: free[x] and wanted(x))
+    reads = reading(roots, {s.name for s in layer.of_kind("state")})
+    varying = reading(roots, {s.name for s in layer.of_kind("token")})
+    chosen = topmost(roots, lambda x: not reads[x] and wanted(x))
     bounds = ranges(list(chosen), layer.domains) if chosen else {}
     names: dict[Tensor, Tensor] = {}
     parts: dict[str, Tensor] = {}
@@ -103,6 +89,15 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
         matrices=(),
     )
     return Core(made, parts)
+
+
+def reading(roots: Iterable[Tensor], names: Container[str]) -> dict[Tensor, bool]:
+    """Whether each node below the roots depends on an input of these names."""
+    out: dict[Tensor, bool] = {}
+    for node in walk(*roots):
+        own = isinstance(node, Input) and node.name in names
+        out[node] = own or any(out[child] for child in node.children)
+    return out
 
 
 def topmost(roots: list[Tensor], wanted: Callable[[Tensor], bool]) -> list[Tensor]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from ..language.graph import walk
 from ..language.layer import Signal
-from ..language.tensor import Dims, Input, Tensor, walk
+from ..language.tensor import Dims, Input, Tensor
 from . import ir
 from .expressions import ATOM, ExpressionPrinter, tight
 from .helpers import helpers

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..language.graph import walk
 from ..language.layer import Layer
-from ..language.tensor import Add, Concat, Function, Input, Product, Reindex, Tensor, walk
+from ..language.tensor import Add, Concat, Function, Input, Product, Reindex, Tensor
 from .opaque import with_children
 
 

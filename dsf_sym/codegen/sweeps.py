@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ..language.graph import walk
 from ..language.layer import Signal
-from ..language.tensor import Input, Tensor, walk
+from ..language.tensor import Input, Tensor
 from .opaque import merged, substituted
 from .tiles import Factor, Reverse, Tiles, top_sums
 

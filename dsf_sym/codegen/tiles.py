@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..language.gradient import adjoints
+from ..language.graph import walk
 from ..language.layer import Layer
-from ..language.tensor import Concat, Dims, Eye, Input, Reindex, Tensor, add, walk
+from ..language.tensor import Concat, Dims, Eye, Input, Reindex, Tensor, add
 from .c_family import summed
 from .factors import NoSchedule
-from .opaque import merged, shared, substituted
+from .opaque import merged, reading, shared, substituted, topmost
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def tiles(layer: Layer) -> Tiles:
     layer = shared(layer)
     names = [s.name for s in layer.of_kind("state")]
     roots = [*layer.step.values(), layer.output]
-    reads = _reading(roots, set(names))
+    reads = reading(roots, names)
     lanes = _lanes(layer, reads)
     rows = _rows(layer, reads, lanes)
     factors = _factors(layer, roots, reads, lanes, rows)
@@ -92,14 +93,6 @@ def tiles(layer: Layer) -> Tiles:
         else:
             output = rest
     return Tiles(layer, lanes, rows, tuple(names), made, step, sums, output, free)
-
-
-def _reading(roots: list[Tensor], states: set[str]) -> dict[Tensor, bool]:
-    out: dict[Tensor, bool] = {}
-    for node in walk(*roots):
-        own = isinstance(node, Input) and node.name in states
-        out[node] = own or any(out[child] for child in node.children)
-    return out
 
 
 def _inputs(root: Tensor) -> set[str]:
@@ -190,18 +183,7 @@ def _check(node: Tensor, lanes: str, rows: str | None) -> None:
 
 def top_sums(root: Tensor, rows: str) -> list[Tensor]:
     """The sums over rows that are reached without passing through another."""
-    found: dict[Tensor, None] = {}
-    stack, seen = [root], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if rows in summed_sizes(node):
-            found[node] = None
-        else:
-            stack.extend(reversed(node.children))
-    return list(found)
+    return topmost([root], lambda x: rows in summed_sizes(x))
 
 
 @dataclass(frozen=True)

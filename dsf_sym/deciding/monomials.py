@@ -10,18 +10,9 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, permutations
 
 from ..language.functions import exp, ones
+from ..language.graph import reads_state, walk
 from ..language.layer import Layer
-from ..language.tensor import (
-    LABELS,
-    Dims,
-    Function,
-    Input,
-    Product,
-    Reindex,
-    Tensor,
-    reads_state,
-    walk,
-)
+from ..language.tensor import LABELS, Dims, Function, Input, Product, Reindex, Tensor
 
 
 def monomials(source: Layer, target: Layer, name: str, degree: int) -> list[Tensor]:

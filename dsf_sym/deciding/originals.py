@@ -9,8 +9,9 @@ from typing import Any
 
 from ..certificates.certificate import where
 from ..errors import CertificateError, DsfError, Rejected
+from ..language.graph import walk
 from ..language.layer import Layer
-from ..language.tensor import Input, walk
+from ..language.tensor import Input
 from ..language.ties import parse_tie
 from .pairing import Pair, pair, read_tie, restricted
 

@@ -10,10 +10,11 @@ from ..certificates.checkers.enclosure import interval
 from ..derivation.attention import separated
 from ..errors import DomainError, LanguageError, ShapeError, UnknownName
 from ..language.domains import Domain
+from ..language.graph import walk
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer, Signal, nearest
 from ..language.spec import rebuild, rename_sizes
-from ..language.tensor import Input, broadcast, lift, shape_text, text, walk
+from ..language.tensor import Input, broadcast, lift, shape_text, text
 from ..language.ties import parse_tie
 from ..verdict import Question
 

@@ -34,9 +34,10 @@ from ..errors import (
     UnknownName,
 )
 from ..language.evaluate import Sizes, evaluate, shape_of
+from ..language.graph import walk
 from ..language.layer import Layer, validate
 from ..language.spec import deserialise, rebuild, serialise
-from ..language.tensor import Input, Tensor, add, broadcast, lift, multiply, shape_text, text, walk
+from ..language.tensor import Input, Tensor, add, broadcast, lift, multiply, shape_text, text
 from ..language.ties import parse_tie
 from .monomials import monomials
 from .pairing import Pair, read_tie

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotAffine
 from ..language.functions import ones
+from ..language.graph import reads_state, walk
 from ..language.kernel import KernelLayer
 from ..language.tensor import (
     Add,
@@ -22,9 +23,7 @@ from ..language.tensor import (
     add,
     broadcast,
     multiply,
-    reads_state,
     text,
-    walk,
 )
 
 if TYPE_CHECKING:

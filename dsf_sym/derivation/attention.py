@@ -19,21 +19,11 @@ from ..index.forms import LETTERS, expression
 from ..index.terms import FormAlgebra, normalise
 from ..language.evaluate import evaluate
 from ..language.functions import einsum, ones
+from ..language.graph import walk
 from ..language.kernel import KEY, KernelLayer, kernel_layer, sides
 from ..language.layer import Layer, Signal, validate
 from ..language.spec import rebuild
-from ..language.tensor import (
-    Dims,
-    Function,
-    Input,
-    Number,
-    Product,
-    Tensor,
-    add,
-    multiply,
-    text,
-    walk,
-)
+from ..language.tensor import Dims, Function, Input, Number, Product, Tensor, add, multiply, text
 
 NEITHER: frozenset[str] = frozenset()
 

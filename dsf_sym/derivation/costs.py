@@ -8,20 +8,10 @@ from dataclasses import dataclass
 from functools import reduce
 
 from ..language.evaluate import Sizes, extent
+from ..language.graph import walk
 from ..language.kernel import KernelLayer, sides
 from ..language.layer import Layer
-from ..language.tensor import (
-    Add,
-    Dims,
-    Eye,
-    Function,
-    Input,
-    Number,
-    Product,
-    Reindex,
-    Tensor,
-    walk,
-)
+from ..language.tensor import Add, Dims, Eye, Function, Input, Number, Product, Reindex, Tensor
 
 FLOAT_BYTES = 4
 

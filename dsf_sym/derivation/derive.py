@@ -27,9 +27,10 @@ from ..index.forms import (
 )
 from ..index.terms import FormAlgebra, function_form
 from ..language.evaluate import evaluate
+from ..language.graph import walk
 from ..language.layer import Layer, Signal
 from ..language.ranges import ranges
-from ..language.tensor import Function, Input, Number, Reindex, Tensor, walk
+from ..language.tensor import Function, Input, Number, Reindex, Tensor
 from .affine import affine_layer, as_ratio
 
 if TYPE_CHECKING:

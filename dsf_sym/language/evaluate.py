@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import SizeError
-from .tensor import Add, Concat, Dims, Eye, Function, Input, Number, Product, Reindex, Tensor, walk
+from .graph import walk
+from .tensor import Add, Concat, Dims, Eye, Function, Input, Number, Product, Reindex, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from ..errors import ShapeError
 from .tensor import (
     LABELS,
     Concat,
+    Dims,
     Eye,
     Number,
     Product,
@@ -45,6 +46,20 @@ def scale(v: object, x: object, axis: str | int | None = None) -> Tensor:
         )
     labels = LABELS[: len(x.dims)]
     return Product(f"{labels[at]},{labels}->{labels}", v, x, x.dims)
+
+
+def sum(x: object, *axes: str) -> Tensor:
+    """Sum over the named axes, or over all of them: `sum(x, "n")`."""
+    return lift(x).sum(*axes)
+
+
+def repeat(x: Tensor, dims: Dims) -> Tensor:
+    """A tensor repeated along the axes of `dims` that it lacks; ShapeError for one of others."""
+    labels = dict(zip(dims, LABELS, strict=False))
+    if not set(x.dims) <= set(dims) or len(labels) < len(dims) > len(x.dims) > 0:
+        raise ShapeError(f"{text(x)}: {shape_text(x.dims)} does not repeat to {shape_text(dims)}")
+    spec = f"{''.join(labels[d] for d in x.dims)}->{LABELS[: len(dims)]}"
+    return x if x.dims == dims else Reindex(spec, x, dims)
 
 
 def einsum(spec: str, *operands: object) -> Tensor:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from ..errors import LanguageError, ShapeError
 from .functions import cos, exp, relu, sigmoid, sin, step
+from .graph import walk
 from .tensor import (
     Add,
     Function,
@@ -23,7 +24,6 @@ from .tensor import (
     divide,
     multiply,
     text,
-    walk,
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import DomainError, LanguageError
+from .graph import walk
 from .layer import Layer, Signal, validate
 from .matrices import Matrices
 from .tensor import (
@@ -20,7 +21,6 @@ from .tensor import (
     Reindex,
     Tensor,
     broadcast,
-    walk,
 )
 
 if TYPE_CHECKING:

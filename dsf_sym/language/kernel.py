@@ -17,10 +17,11 @@ from ..errors import LanguageError, NotAffine, UnknownName
 from .declare import Vec
 from .domains import Domain, Interval
 from .functions import ones
+from .graph import walk
 from .layer import Layer, Signal, declared_signals, nearest, validate
 from .ranges import ranges
 from .spec import rebuild
-from .tensor import Function, Input, Product, Tensor, lift, multiply, shape_text, text, walk
+from .tensor import Function, Input, Product, Tensor, lift, multiply, shape_text, text
 
 PAST = "_j"
 QUERY, KEY = "query", "key"

@@ -20,10 +20,12 @@ from ..errors import DomainError, LanguageError, ShapeError, UnknownName
 from .declare import Declaration
 from .domains import Domain, Interval
 from .evaluate import names_in
+from .functions import repeat
+from .graph import walk
 from .matrices import Matrices, read_matrices
 from .ranges import outside, reached, undefined_where
 from .spec import rebuild, serialise, signal_row
-from .tensor import Dims, Input, Tensor, broadcast, lift, repeat, shape_text, text, walk
+from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text
 
 
 @dataclass(frozen=True)

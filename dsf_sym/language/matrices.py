@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LanguageError, ShapeError
+from .graph import walk
 from .spec import rebuild
-from .tensor import Dims, Input, Number, Tensor, broadcast, lift, shape_text, text, walk
+from .tensor import Dims, Input, Number, Tensor, broadcast, lift, shape_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

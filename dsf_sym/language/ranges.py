@@ -12,20 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import DomainError
 from .domains import Domain, Interval, finite
-from .tensor import (
-    Add,
-    Concat,
-    Eye,
-    Function,
-    Input,
-    Number,
-    Product,
-    Reindex,
-    Tensor,
-    reads_state,
-    text,
-    walk,
-)
+from .graph import reads_state, walk
+from .tensor import Add, Concat, Eye, Function, Input, Number, Product, Reindex, Tensor, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence

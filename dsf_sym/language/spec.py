@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CertificateError
+from .graph import walk
 from .tensor import (
     FUNCTIONS,
     Add,
@@ -21,7 +22,6 @@ from .tensor import (
     Tensor,
     add,
     multiply,
-    walk,
 )
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from ..errors import DomainError, LanguageError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Iterator
 
 LABELS = "abcdefghijklmnopqrstuvwxyz"
-FUNCTIONS = (
-    *("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "cos", "sin"),
-    *("step", "relu", "elu", "inverse"),
-)
+ANALYTIC = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "cos", "sin", "inverse")
+BRANCHING = ("step", "relu", "elu")
+"""The functions that have one formula below 0 and another above."""
+FUNCTIONS = (*ANALYTIC, *BRANCHING)
 
 Dims = tuple[str, ...]
 
@@ -44,7 +44,11 @@ class Tensor:
 
     def sum(self, *axes: str) -> Tensor:
         """Sum over the named axes, or over all of them."""
-        return sum(self, *axes)
+        every = range(len(self.dims))
+        gone = {axis_of(self, axis, "sum") for axis in axes} if axes else set(every)
+        kept = [i for i in every if i not in gone]
+        spec = f"{LABELS[: len(self.dims)]}->{''.join(LABELS[i] for i in kept)}"
+        return Reindex(spec, self, tuple(self.dims[i] for i in kept)) if gone else self
 
     def __add__(self, other: object) -> Tensor:
         return NotImplemented if _defers(other) else add(self, lift(other))
@@ -204,7 +208,7 @@ def lift(x: object) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool) or not isinstance(x, int | float | Fraction):
-        if _is_complex(x):
+        if isinstance(x, complex) or "complex" in str(getattr(x, "dtype", "")):
             raise LanguageError(
                 f"{x!r} is complex, and tensors are real: write dsf_sym.Complex(re, im), a pair of "
                 "real tensors"
@@ -216,15 +220,9 @@ def lift(x: object) -> Tensor:
         raise LanguageError(f"{x!r} is not a finite number") from None
 
 
-def _is_complex(x: object) -> bool:
-    """Whether this is a complex number of Python, or a number or array of NumPy or torch."""
-    return isinstance(x, complex) or "complex" in str(getattr(x, "dtype", ""))
-
-
 def _defers(x: object) -> bool:
     """Whether this is a pair of tensors, whose own operators take over."""
-    plain = isinstance(x, Tensor | int | float | Fraction)
-    return not plain and getattr(x, "outranks_tensors", False) is True
+    return getattr(x, "outranks_tensors", False) is True
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
@@ -248,15 +246,6 @@ def add(a: Tensor, b: Tensor) -> Tensor:
 def broadcast(x: Tensor, dims: Dims) -> Tensor:
     """A scalar repeated along every axis of `dims`; any other tensor unchanged."""
     return Reindex(f"->{LABELS[: len(dims)]}", x, dims) if dims and not x.dims else x
-
-
-def repeat(x: Tensor, dims: Dims) -> Tensor:
-    """A tensor repeated along the axes of `dims` that it lacks; ShapeError for one of others."""
-    labels = dict(zip(dims, LABELS, strict=False))
-    if not set(x.dims) <= set(dims) or len(labels) < len(dims) > len(x.dims) > 0:
-        raise ShapeError(f"{text(x)}: {shape_text(x.dims)} does not repeat to {shape_text(dims)}")
-    spec = f"{''.join(labels[d] for d in x.dims)}->{LABELS[: len(dims)]}"
-    return x if x.dims == dims else Reindex(spec, x, dims)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
@@ -322,44 +311,10 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     return Product(f"{la},{lb}->{la[:-1]}{lb[1:]}", a, b, a.dims[:-1] + b.dims[1:])
 
 
-def sum(x: object, *axes: str) -> Tensor:
-    """Sum over the named axes, or over all of them: `sum(x, "n")`."""
-    x = lift(x)
-    gone = {axis_of(x, axis, "sum") for axis in axes} if axes else set(range(len(x.dims)))
-    labels = LABELS[: len(x.dims)]
-    kept = [i for i in range(len(x.dims)) if i not in gone]
-    spec = f"{labels}->{''.join(labels[i] for i in kept)}"
-    return Reindex(spec, x, tuple(x.dims[i] for i in kept)) if gone else x
-
-
 def apply(name: str, x: object) -> Tensor:
     """The scalar function `name` applied to every entry of `x`."""
     x = lift(x)
     return Function(name, x, x.dims)
-
-
-def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:
-    """Every node below the roots once, arguments before what uses them, down to `known` ones."""
-    seen: dict[Tensor, None] = {}
-    stack: list[tuple[Tensor, bool]] = [(root, False) for root in reversed(roots)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            seen[node] = None
-        elif node not in seen and node not in known:
-            stack.append((node, True))
-            stack.extend((child, False) for child in reversed(node.children))
-    return list(seen)
-
-
-def reads_state(root: Tensor, states: frozenset[str]) -> set[Tensor]:
-    """The nodes below `root` that depend on a state."""
-    found: set[Tensor] = set()
-    for node in walk(root):
-        own = isinstance(node, Input) and node.name in states
-        if own or any(child in found for child in node.children):
-            found.add(node)
-    return found
 
 
 def shape_text(dims: Dims) -> str:

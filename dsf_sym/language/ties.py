@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import LanguageError, UnknownName
 from . import functions as f
 from . import tensor as t
+from .graph import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ _UNARY: dict[str, Callable[[object], t.Tensor]] = {
     "relu": f.relu,
     "elu": f.elu,
     "diag": f.diag,
-    "sum": t.sum,
+    "sum": f.sum,
 }
 _BINARY: dict[str, Callable[[object, object], t.Tensor]] = {
     "outer": f.outer,
@@ -179,7 +180,7 @@ class _Reader:
 def _degree(x: t.Tensor) -> int:
     """The number of factors when every product below is written out; long numbers count more."""
     degree: dict[t.Tensor, int] = {}
-    for node in t.walk(x):
+    for node in walk(x):
         below = [degree[child] for child in node.children]
         if isinstance(node, t.Number):
             below = [1 + (node.value.numerator * node.value.denominator).bit_length() // 64]

@@ -55,7 +55,10 @@ def conditions(
     both = pair(a, b, given)
     if length is not None:
         if on:
-            raise LanguageError("on and length: on a number of tokens every signal may be tied")
+            raise LanguageError(
+                f"conditions(on={', '.join(on)}, length={length}): on a number of tokens every "
+                "signal may be tied; leave on out"
+            )
         return replace(conditions_on(both, length), seconds=time.perf_counter() - began)
     require_known(on, both.a, both.b)
     at = complete_sizes([both.a, both.b], sizes)

@@ -100,14 +100,22 @@ def zeros_of_powers(
     """
     made = layer_of(layer)
     unread = [s.name for s in made.signals if s.name not in bases]
+    call = f"zeros_of_powers({made.name})"
     if unread:
-        raise LanguageError(f"zeros_of_powers({made.name}): say the base of {', '.join(unread)}")
+        raise LanguageError(f"{call}: say the base of {', '.join(unread)}")
+    try:
+        known, wanted = {n: Fraction(b) for n, b in bases.items()}, {int(a) for a in are}
+        f, where = powers.exponential_sum(made, known), interval(inside)
+    except (ValueError, ZeroDivisionError, Rejected) as error:
+        raise LanguageError(
+            f"{call}: {error}; it takes a polynomial, positive rational bases, whole zeros and an "
+            "interval"
+        ) from None
 
     def candidates() -> Iterator[Candidate]:
-        f = powers.exponential_sum(made, {n: Fraction(b) for n, b in bases.items()})
         zeros = [a for a in WHOLE for _ in range(powers.order_of_zero(f, a))]
-        found = {a for a in zeros if Fraction(a) in interval(inside)}
-        status = "proved" if found == {int(a) for a in are} else "refuted"
+        found = {a for a in zeros if Fraction(a) in where}
+        status = "proved" if found == wanted else "refuted"
         yield status, {"bases": dict(bases), "zeros": zeros, "inside": inside}
 
     remains = "zeros at other than whole numbers may be left"

@@ -16,8 +16,9 @@ def needs_no_state_with_history(layer: Layer | str, *, carried: str | None = Non
     """Whether a skip whose D_i reads the history has the outputs of a layer, without any state.
 
     `D_i = y_i u_iᵀ / |u_i|²` with y_i the layer's own output, so that y_i = D_i u_i wherever u_i is
-    not 0; shown for inputs of norm 1. The layers that are compared are the layer, and its output
-    behind that skip. Raises UnknownName, LanguageError for an input or output that is no vector.
+    not 0; shown for inputs of norm 1, which the question names as its domain. The layers that are
+    compared are the layer, and its output behind that skip. Raises UnknownName, LanguageError for
+    an input or output that is no vector.
     """
     made = layer_of(layer)
     u = carried or made.input_name
@@ -30,4 +31,4 @@ def needs_no_state_with_history(layer: Layer | str, *, carried: str | None = Non
     unit = made.with_signal(replace(signal, domain=replace(signal.domain, unit=True)))
     skip = outer(unit.output, signal.tensor) @ signal.tensor
     behind = replace(unit, name=f"{made.name} by a skip", output=skip, matrices=(), others=())
-    return compare(unit, behind)
+    return compare(made, behind)

@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body 3f56c93321de47a5781325d0e820e770f7d8760c4342ad7f73b0c17091d2044f
 """
 

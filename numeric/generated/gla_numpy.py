@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec ae1d9a9dfc5d8a9faf717eceaaba1f4f4c4aaf640a158ab487902b867acd06c0
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body d99843b57f82e5d0fd9f9463f7bb385c9e3f1531171d29d9fed4ddb6d98e6c2b
 """
 

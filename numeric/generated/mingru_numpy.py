@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body ee424f19bfb9a1034b6d1697e038d2feade2d75c6d26f8e0174ceb710bce633e
 """
 

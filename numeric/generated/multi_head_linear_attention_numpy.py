@@ -15,7 +15,7 @@ returns y: [B, H, L, h, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 88728f743095779c66433bd9ee22f8eee77cd720eb7da2949819e097bbd1f767
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body c46fef21a60734b5231c5d504cc85ec4b751a0fe4673c175e894f983dc57e44f
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body df4677b5887891d883bb0eb071606dfa3de3e4dffbd492c28efb3809e68ce142
 """
 

@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body 5b3624599959c956db694d48d601ac8d250912f5f533c18b73ee4c4a85543557
 """
 

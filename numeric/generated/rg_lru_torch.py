@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec a3d6f38f54c572604895e9ae615670c9eeea466b7ff3844256243b1482dc53a5
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body 99fe852e82144f164b1740d4339b47ed6c3f7819f2e6b9d067c84da2fd60bdc1
 """
 

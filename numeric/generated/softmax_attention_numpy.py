@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator ab2a575ffe0ee7899fda171930ff8cce9372efc5c547af8730d329f08f7b5770
+generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
 body eb8740697d4cd2cfef57b20c9af1109319ad380c4c49b6036f65c587044735d9
 """
 

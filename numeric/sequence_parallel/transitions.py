@@ -24,7 +24,8 @@ from dsf_sym.derivation.derive import derive
 from dsf_sym.errors import NotAffine
 from dsf_sym.index.atoms import Form
 from dsf_sym.language.evaluate import extent
-from dsf_sym.language.tensor import Input, Number, broadcast, walk
+from dsf_sym.language.graph import walk
+from dsf_sym.language.tensor import Input, Number, broadcast
 
 from ..contract import ContractViolation
 from .job import flushed

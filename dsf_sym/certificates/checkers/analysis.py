@@ -14,8 +14,9 @@ from typing import Any
 from ...arithmetic.scalars import Balls
 from ...automata.run import run
 from ...errors import Rejected
+from ...language.graph import walk
 from ...language.layer import Layer
-from ...language.tensor import Function, walk
+from ...language.tensor import Function
 
 Terms = dict[int, list[Fraction]]
 

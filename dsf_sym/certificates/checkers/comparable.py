@@ -9,11 +9,10 @@ from ...derivation.affine import split
 from ...errors import NotAffine, Rejected
 from ...language.domains import REAL
 from ...language.evaluate import shape_of
+from ...language.graph import walk
 from ...language.layer import Layer, Signal
-from ...language.tensor import Function, walk
+from ...language.tensor import BRANCHING, Function
 from .window import Window, entries_of
-
-BRANCHING = ("relu", "elu", "step")
 
 
 def require_comparable(layers: Sequence[Layer], bound: Sequence[str]) -> str:

@@ -21,10 +21,11 @@ from ...index.normal import step_form
 from ...index.terms import FormAlgebra
 from ...language.domains import Interval
 from ...language.evaluate import evaluate
+from ...language.graph import walk
 from ...language.layer import Layer
 from ...language.ranges import ranges
 from ...language.spec import deserialise
-from ...language.tensor import Input, Tensor, apply, text, walk
+from ...language.tensor import Input, Tensor, apply, text
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:

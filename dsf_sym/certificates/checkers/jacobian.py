@@ -2,8 +2,8 @@
 
 Later outputs are functions of h after the past. Where their derivative by the past's tokens has
 rank r, they tell apart all points of some r-dimensional ball of pasts, so that h does; a continuous
-map that tells such points apart leads into r dimensions at least (invariance of domain). The step
-of the layer itself, continuous in its state, is such a form, with the entries of its state.
+map that tells such points apart leads into r dimensions at least (invariance of domain). The layer
+itself, where its step and output have no jumps, is such a form, with the entries of its state.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from ...arithmetic.scalars import Balls, Irrational, Rationals
 from ...automata.run import Values, count, run
 from ...errors import Rejected
 from ...language.evaluate import Sizes
+from ...language.graph import walk
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
-from ...language.tensor import Function, walk
+from ...language.tensor import BRANCHING, Function
 from .minimality import full_rank
 from .tokens import read_values, require_inside
 
@@ -33,8 +34,9 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     futures = [[read_values(t) for t in future] for future in data["futures"]]
     if isinstance(layer, KernelLayer):
         raise Rejected(f"{layer.name} has no state of fixed size")
-    if any(isinstance(n, Function) and n.name == "step" for n in walk(*layer.step.values())):
-        raise Rejected(f"the step of {layer.name} jumps, and is no continuous map")
+    graphs = (*layer.step.values(), layer.output)
+    if any(isinstance(n, Function) and n.name == "step" for n in walk(*graphs)):
+        raise Rejected(f"the step or the output of {layer.name} jumps, and is no continuous map")
     for s in layer.of_kind("constant"):
         require_inside(s, constants, sizes, "the constants")
     for s in layer.of_kind("token"):
@@ -135,7 +137,7 @@ class Duals:
         base = self.base
         y = base.function(name, x.value)
         one, zero = base.number(Fraction(1)), base.number(Fraction(0))
-        if name in ("relu", "elu", "step"):
+        if name in BRANCHING:
             if not base.differ(x.value, zero):
                 raise Rejected(f"{name} has no derivative at 0")
             positive = bool(x.value > zero)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import Rejected
+from ...language.graph import walk
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
-from ...language.tensor import Input, Product, walk
+from ...language.tensor import Input, Product
 from .kernel_rank import along_rays
 from .operators import require_linear
 

@@ -19,9 +19,10 @@ from ...errors import NotAffine, Rejected
 from ...index.forms import signal_forms
 from ...index.terms import FormAlgebra
 from ...language.evaluate import Sizes, evaluate
+from ...language.graph import walk
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
-from ...language.tensor import Input, walk
+from ...language.tensor import Input
 from .minimality import full_rank
 from .tokens import at_sizes, read_values, require_inside
 

@@ -10,9 +10,10 @@ from typing import Any
 from ...automata.run import Values
 from ...errors import Rejected
 from ...language.evaluate import Sizes, shape_of
+from ...language.graph import walk
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer, Signal
-from ...language.tensor import Input, Tensor, walk
+from ...language.tensor import Input, Tensor
 from .kernel_rank import kernel_table
 from .tokens import require_inside
 

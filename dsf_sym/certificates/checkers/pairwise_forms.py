@@ -18,9 +18,10 @@ from ...index.normal import step_form
 from ...index.terms import FormAlgebra, contract
 from ...language.domains import Interval
 from ...language.evaluate import evaluate
+from ...language.graph import walk
 from ...language.layer import Layer
 from ...language.spec import deserialise
-from ...language.tensor import Dims, Input, text, walk
+from ...language.tensor import Dims, Input, text
 from .comparable import require_comparable
 from .enclosure import Range, Ranges
 from .token_scalars import apart, range_of

@@ -20,9 +20,10 @@ from ...index.atoms import Atom, Factor, Form, atom_form, input_atom
 from ...index.forms import at_time
 from ...index.terms import FormAlgebra, normalise
 from ...language.evaluate import Sizes, evaluate
+from ...language.graph import walk
 from ...language.kernel import KEY, KernelLayer, sides
 from ...language.layer import Layer
-from ...language.tensor import Input, Tensor, walk
+from ...language.tensor import Input, Tensor
 from .coefficients import Name, coefficients
 from .kernel_rank import is_positive
 from .paired import kernel_of, negative_direction, require_pairs, values_at

@@ -20,9 +20,10 @@ from ...automata.run import count
 from ...errors import Rejected
 from ...language.domains import POSITIVE
 from ...language.evaluate import Sizes, evaluate, shape_of
+from ...language.graph import walk
 from ...language.layer import Layer, Signal
 from ...language.spec import deserialise
-from ...language.tensor import Function, walk
+from ...language.tensor import Function
 from .power_series import SeriesRing
 from .tokens import at_sizes, read_values, require_inside
 

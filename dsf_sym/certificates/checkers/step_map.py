@@ -21,11 +21,12 @@ from ...arithmetic.poly import frac
 from ...arithmetic.universe import Universe
 from ...errors import DomainError, Rejected
 from ...language.evaluate import Sizes, evaluate
+from ...language.graph import walk
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.ranges import undefined_where
 from ...language.spec import deserialise
-from ...language.tensor import Function, Input, Tensor, text, walk
+from ...language.tensor import Function, Input, Tensor, text
 from ..certificate import layer_from_spec, require_common_signals, where
 from .worlds import Values, World, forms_world, in_branches, on_flags
 

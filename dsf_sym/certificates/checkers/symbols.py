@@ -9,10 +9,9 @@ from typing import Any
 from ...arithmetic.poly import Frac, Monomial, Poly, frac
 from ...arithmetic.universe import Universe
 from ...errors import Rejected
+from ...language.graph import walk
 from ...language.layer import Layer
-from ...language.tensor import Function, walk
-
-BRANCHING = ("relu", "elu", "step")
+from ...language.tensor import BRANCHING, Function, Input
 
 
 @dataclass
@@ -49,7 +48,9 @@ def is_analytic(layer: Layer) -> bool:
 
     What is then not 0 at some weights is not at generic ones: of √(w²) the sign of w would decide.
     """
-    roots = [n for n in walk(*layer.step.values(), layer.output) if isinstance(n, Function)]
-    return not any(n.name == "sqrt" for n in roots) and not any(
+    nodes = walk(*layer.step.values(), layer.output)
+    roots = [n for n in nodes if isinstance(n, Function) and n.name == "sqrt"]
+    inside = {n.name for n in walk(*roots) if isinstance(n, Input)}
+    return all(s.name not in inside for s in layer.signals if s.kind != "token") and not any(
         s.domain.unit or s.domain.values is not None for s in layer.of_kind("constant")
     )

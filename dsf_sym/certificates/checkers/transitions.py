@@ -18,8 +18,9 @@ from ...automata.run import Values, run
 from ...derivation.affine import split
 from ...errors import Rejected
 from ...language.evaluate import Sizes
+from ...language.graph import walk
 from ...language.layer import Layer
-from ...language.tensor import Input, walk
+from ...language.tensor import Input
 from .everywhere import Everywhere
 from .exact import Exact, exact
 from .spectra import PROPERTIES

@@ -18,8 +18,9 @@ from ...automata.automaton import entry_name
 from ...errors import Rejected
 from ...language.domains import NEGATIVE, POSITIVE
 from ...language.evaluate import Sizes, evaluate, shape_of
+from ...language.graph import walk
 from ...language.layer import Layer, Signal
-from ...language.tensor import Input, Tensor, walk
+from ...language.tensor import Input, Tensor
 from .power_series import Series, SeriesRing
 
 Index = tuple[int, ...]

@@ -1,0 +1,1 @@
+"""CUDA kernels: the text of a layer's functions for the GPU, forward and backward."""
