@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..language.evaluate import Sizes, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..language.tensor import Dims, Function
 
 Scalar = Any
 Index = tuple[int, ...]
+Pick = Callable[[Index], Index]
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 
@@ -32,8 +36,7 @@ class Scalars(Protocol):
         """A scalar function by name, "inverse" included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sparse:
+class Sparse(NamedTuple):
     """A tensor of the given shape; indices that are absent are zero."""
 
     shape: tuple[int, ...]
@@ -85,17 +88,14 @@ class SparseAlgebra:
 
     def product(self, spec: str, left: Sparse, right: Sparse, dims: Dims) -> Sparse:
         """Join the two tables on their shared letters."""
-        la, lb, lo = _letters(spec)
-        shared = [c for c in dict.fromkeys(la) if c in lb]
-        at_a, at_b = [la.index(c) for c in shared], [lb.index(c) for c in shared]
-        table: dict[Index, list[tuple[Index, Scalar]]] = {}
+        la, lb, key_a, key_b, pick = _joint(spec)
+        table: dict[Any, list[tuple[Index, Scalar]]] = {}
         for j, y in _diagonal(right, lb):
-            table.setdefault(tuple(j[p] for p in at_b), []).append((j, y))
-        pick = [(0, la.index(c)) if c in la else (1, lb.index(c)) for c in lo]
+            table.setdefault(key_b(j), []).append((j, y))
         out: dict[Index, Scalar] = {}
         for i, x in _diagonal(left, la):
-            for j, y in table.get(tuple(i[p] for p in at_a), ()):
-                index = tuple(j[p] if side else i[p] for side, p in pick)
+            for j, y in table.get(key_a(i), ()):
+                index = pick(i + j)
                 xy = x * y
                 out[index] = out[index] + xy if index in out else xy
         return self._clean(shape_of(dims, self.sizes), out)
@@ -137,10 +137,26 @@ class SparseAlgebra:
         return Sparse(shape, {i: x for i, x in entries.items() if not zero(x)})
 
 
-def _letters(spec: str) -> tuple[str, str, str]:
+@lru_cache(maxsize=1024)
+def _joint(spec: str) -> tuple[str, str, Pick, Pick, Pick]:
+    """The letters of both tables, what they are joined on, and the result's of both indices."""
     inputs, _, output = spec.partition("->")
     left, _, right = inputs.partition(",")
-    return left, right, output
+    shared = [c for c in dict.fromkeys(left) if c in right]
+    return (
+        left,
+        right,
+        _picker([left.index(c) for c in shared]),
+        _picker([right.index(c) for c in shared]),
+        _picker([(left + right).index(c) for c in output]),
+    )
+
+
+def _picker(places: list[int]) -> Pick:
+    """What takes the entries at these places out of an index."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda index: tuple(index[at] for at in places)
 
 
 def _diagonal(x: Sparse, letters: str) -> list[tuple[Index, Scalar]]:

@@ -37,34 +37,69 @@ def run(
     tokens: for each step the signals, row-major exact rationals. constants: the weights. Signals
     that the layer does not have are ignored.
     """
-    algebra = SparseAlgebra(scalars, sizes)
+    definition = _Definition(layer, constants, SparseAlgebra(scalars, sizes))
+    if isinstance(layer, KernelLayer):
+        known = [{**definition.fixed, **definition.signals("token", t)} for t in tokens]
+        return _run_over_the_past(layer, known, definition.algebra)
+    return definition.run(definition.start, tokens)[1]
 
-    def arrays(signals: list[Signal], values: Values) -> dict[str, Sparse]:
+
+def last_outputs(
+    layer: Layer,
+    past: Sequence[Values],
+    futures: Sequence[Sequence[Values]],
+    constants: Values,
+    sizes: Sizes,
+    scalars: Scalars,
+) -> list[list[Any]]:
+    """The last output of `run` on the past and each of the futures; the past is run once."""
+    if isinstance(layer, KernelLayer):
+        return [run(layer, [*past, *f], constants, sizes, scalars)[-1] for f in futures]
+    definition = _Definition(layer, constants, SparseAlgebra(scalars, sizes))
+    states, _ = definition.run(definition.start, past)
+    return [definition.run(states, future)[1][-1] for future in futures]
+
+
+class _Definition:
+    """A layer's definition at weights, on the scalars of an algebra."""
+
+    def __init__(self, layer: Layer, constants: Values, algebra: SparseAlgebra) -> None:
+        self.layer, self.algebra = layer, algebra
+        self.fixed = self.signals("constant", constants)
+
+    def signals(self, kind: str, values: Values) -> dict[str, Sparse]:
+        """The signals of a kind as arrays."""
+        number, sizes = self.algebra.scalars.number, self.algebra.sizes
         return {
-            s.name: from_flat(shape_of(s.dims, sizes), [scalars.number(x) for x in values[s.name]])
-            for s in signals
+            s.name: from_flat(shape_of(s.dims, sizes), [number(x) for x in values[s.name]])
+            for s in self.layer.of_kind(kind)
         }
 
-    fixed = arrays(layer.of_kind("constant"), constants)
-    if isinstance(layer, KernelLayer):
-        known = [{**fixed, **arrays(layer.of_kind("token"), token)} for token in tokens]
-        return _run_over_the_past(layer, known, algebra)
-    states = {
-        s.name: fixed[layer.start[s.name]]
-        if s.name in layer.start
-        else Sparse(shape_of(s.dims, sizes), {})
-        for s in layer.of_kind("state")
-    }
-    roots = [*layer.step.values(), layer.output]
-    zero = scalars.number(Fraction(0))
-    outputs = []
-    for token in tokens:
-        inputs = {**fixed, **states, **arrays(layer.of_kind("token"), token)}
-        *new, y = evaluate(roots, inputs, algebra)
-        states = dict(zip(layer.step, new, strict=True))
-        shape = shape_of(layer.output.dims, sizes)
-        outputs.append(Sparse(shape, y.entries).flat(zero))
-    return outputs
+    @property
+    def start(self) -> dict[str, Sparse]:
+        """The states before the first token."""
+        return {
+            s.name: self.fixed[self.layer.start[s.name]]
+            if s.name in self.layer.start
+            else Sparse(shape_of(s.dims, self.algebra.sizes), {})
+            for s in self.layer.of_kind("state")
+        }
+
+    def run(
+        self, states: dict[str, Sparse], tokens: Sequence[Values]
+    ) -> tuple[dict[str, Sparse], list[list[Any]]]:
+        """The states after the tokens, and the output at each of them."""
+        layer = self.layer
+        roots = [*layer.step.values(), layer.output]
+        zero = self.algebra.scalars.number(Fraction(0))
+        shape = shape_of(layer.output.dims, self.algebra.sizes)
+        outputs = []
+        for token in tokens:
+            inputs = {**self.fixed, **states, **self.signals("token", token)}
+            *new, y = evaluate(roots, inputs, self.algebra)
+            states = dict(zip(layer.step, new, strict=True))
+            outputs.append(Sparse(shape, y.entries).flat(zero))
+        return states, outputs
 
 
 def _run_over_the_past(

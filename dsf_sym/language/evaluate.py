@@ -6,6 +6,7 @@ the walk is the same for all of them, so every interpretation computes the same 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import SizeError
@@ -53,7 +54,7 @@ def evaluate(
 ) -> list[Array]:
     """The values of `roots`, with `inputs` by name; nodes in `known` are taken as they stand."""
     values: dict[Tensor, Array] = dict(known or {})
-    for node in walk(*roots, known=values):
+    for node in walk(*roots, known=values) if values else _order(*roots):
         below = [values[child] for child in node.children]
         match node:
             case Input(name=name):
@@ -75,6 +76,12 @@ def evaluate(
     return [values[root] for root in roots]
 
 
+@lru_cache(maxsize=256)
+def _order(*roots: Tensor) -> tuple[Tensor, ...]:
+    """The nodes below the roots: a step is evaluated at one token after the other."""
+    return tuple(walk(*roots))
+
+
 def names_in(dims: Dims) -> list[str]:
     """The size names in a shape, sums taken apart, whole numbers left out."""
     parts = [part for dim in dims for part in dim.split("+")]
@@ -93,4 +100,4 @@ def extent(dim: str, sizes: Sizes) -> int:
 
 def shape_of(dims: Dims, sizes: Sizes) -> tuple[int, ...]:
     """The shape at concrete sizes."""
-    return tuple(extent(dim, sizes) for dim in dims)
+    return tuple([sizes[dim] if dim in sizes else extent(dim, sizes) for dim in dims])

@@ -16,7 +16,7 @@ from ...arithmetic.poly import Frac, frac
 from ...arithmetic.scalars import Balls, Irrational, Rationals
 from ...arithmetic.universe import Universe
 from ...automata.automaton import Automaton, Branch, exact_action, start_vector
-from ...automata.run import Values, run
+from ...automata.run import Values, last_outputs
 from ...derivation.affine import affine_layer
 from ...errors import NotAffine, Rejected
 from ...language.evaluate import Sizes
@@ -131,17 +131,10 @@ def hankel_row(
 ) -> list[Any]:
     """One row of the table: what each future shows after this past; 1 for the constant future."""
     one = scalars.number(Fraction(1))
-    last: dict[int, list[Any]] = {}
-    row = []
-    for future in futures:
-        if future is None:
-            row.append(one)
-            continue
-        tokens, output = future
-        if id(tokens) not in last:
-            last[id(tokens)] = run(layer, [*past, *tokens], constants, sizes, scalars)[-1]
-        row.append(last[id(tokens)][output])
-    return row
+    asked = {id(f[0]): f[0] for f in futures if f is not None}
+    shown = last_outputs(layer, past, list(asked.values()), constants, sizes, scalars)
+    last = dict(zip(asked, shown, strict=True))
+    return [one if f is None else last[id(f[0])][f[1]] for f in futures]
 
 
 def full_rank(table: Sequence[Sequence[Any]], scalars: Any) -> tuple[list[int], list[int]] | None:
