@@ -9,11 +9,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from .facts.folders import BOOK, EXECUTED, ROOT, sources
 from .live import pack
@@ -22,6 +29,9 @@ THEME = BOOK / "theme"
 HTML = BOOK / "_build" / "html"
 PDF = BOOK / "_build" / "pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+STAMP = BOOK / "_build" / "html.made-from"
+UNREAD = {"_build", "node_modules", "__pycache__"}
+CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
 ALARMS = ("⚠", "⛔", "Command failed")
 
 
@@ -47,33 +57,103 @@ def install(folder: Path) -> None:
 
 
 def build() -> None:
-    """Write the facts, execute the pages, and render them."""
-    install(THEME)
+    """Write the facts, execute the pages and render them, as far as something has changed."""
+    with ThreadPoolExecutor() as beside:
+        packed = beside.submit(_pack)
+        themed = beside.submit(install, THEME)
+        print("==> Settling the claims and writing the facts ...", flush=True)
+        _run([sys.executable, "-m", "book.facts"], ROOT)
+        packed.result()
+        themed.result()
+    made_from = _made_from()
+    if not (HTML.is_dir() and STAMP.is_file() and STAMP.read_text() == made_from):
+        STAMP.unlink(missing_ok=True)
+        print("==> Executing and rendering the pages ...", flush=True)
+        _render()
+        STAMP.write_text(made_from)
+
+
+def _pack() -> None:
     install(pack.HERE)
     print("==> Packing the library for the live checker ...", flush=True)
     pack.pack(_run)
-    print("==> Settling the claims and writing the facts ...", flush=True)
-    _run([sys.executable, "-m", "book.facts"], ROOT)
-    # Pages are executed in a run of their own: one that renders too leaves a Jupyter server behind.
-    print("==> Executing and rendering the pages ...", flush=True)
-    pages = hashlib.sha256(b"\0".join(page.read_bytes() for page in sources())).hexdigest()
+
+
+def _made_from() -> str:
+    """A hash of all that the engine, the theme and the live checker make pages from."""
+    found = hashlib.sha256(repr([os.environ.get("BASE_URL"), pack.stamps()]).encode())
+    paths = [ROOT / "constraints.txt", *sorted((ROOT / "examples").rglob("*"))]
+    paths += sorted(BOOK.rglob("*"))
+    for path in paths:
+        inside = path.relative_to(ROOT)
+        if path.is_file() and not UNREAD.intersection(inside.parts):
+            content = path.read_bytes()
+            found.update(f"{inside.as_posix()}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
+
+
+def _render() -> None:
+    cells = "\0".join(cell for page in sources() for cell in CELL.findall(page.read_text("utf-8")))
+    wanted = hashlib.sha256(cells.encode()).hexdigest()
     stamp = EXECUTED / ".made-from"
-    if not stamp.is_file() or stamp.read_text() != pages:
-        _engine("--site")
-        stamp.write_text(pages)
-    _engine("--html")
+    if stamp.is_file() and stamp.read_text() == wanted:
+        _engine()
+    else:
+        with _server() as address:
+            _engine(address)
+        stamp.write_text(wanted)
     pack.publish(HTML / "assets" / "live")
     missing = [p.stem for p in sources() if not (HTML / f"{p.stem}.html").is_file()]
     if missing:
         raise BuildError(f"the engine did not write {', '.join(missing)}; see above")
 
 
-def _engine(kind: str) -> None:
+@contextmanager
+def _server() -> Iterator[dict[str, str]]:
+    """What tells the engine of a Jupyter server, which ends with the block.
+
+    One that the engine starts by itself would outlive it.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = {"JUPYTER_BASE_URL": f"http://127.0.0.1:{port}", "JUPYTER_TOKEN": token_hex()}
+    words = [sys.executable, "-m", "jupyter_server", f"--ServerApp.port={port}"]
+    words += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", "--ServerApp.root_dir=."]
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            words,
+            cwd=BOOK,
+            env=environment() | address,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            while not _answers(port):
+                if server.poll() is not None:
+                    log.seek(0)
+                    said = log.read().decode(errors="replace")
+                    raise BuildError(f"{said}jupyter_server ended with {server.returncode}")
+                time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _engine(address: Mapping[str, str] | None = None) -> None:
     """Run the engine; BuildError shows what it said where it failed or warned."""
-    done = _started(["jupyter-book", "build", kind, "--execute", "--strict"], BOOK, quiet=True)
+    words = ["jupyter-book", "build", "--html", "--execute", "--strict"]
+    done = _started(words, BOOK, quiet=True, more=address or {})
     if done.returncode or any(alarm in done.stdout for alarm in ALARMS):
         said = [line for line in done.stdout.splitlines() if "📖" not in line]
-        raise BuildError("\n".join([*said, f"jupyter-book build {kind} failed or warned"]))
+        raise BuildError("\n".join([*said, "jupyter-book build failed or warned"]))
 
 
 def _run(words: list[str], folder: Path) -> None:
@@ -84,15 +164,15 @@ def _run(words: list[str], folder: Path) -> None:
 
 
 def _started(
-    words: list[str], folder: Path, *, quiet: bool = False
+    words: list[str], folder: Path, *, quiet: bool = False, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end. quiet: keep what it says, for the caller."""
+    """Run a program to its end. quiet: keep what it says, for the caller. more: environment."""
     out, err = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
     try:
         return subprocess.run(
             words,
             cwd=folder,
-            env=environment(),
+            env=environment() | dict(more or {}),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,

@@ -1,7 +1,11 @@
-"""What the tests of the book share: the built pages, and a browser that looks at them."""
+"""What the tests of the book share: the built pages, and a browser that looks at them.
+
+`python -m tests.book_site` makes pictures of one page of each type, for people to look at.
+"""
 
 import functools
 import http.server
+import itertools
 import json
 import os
 import subprocess
@@ -141,3 +145,24 @@ def chromium():
             yield started
         finally:
             started.close()
+
+
+def take_pictures(folder):
+    """A picture of one page of each type, at desktop and phone width, light and dark."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with served(HTML) as base, chromium() as browser:
+        for width, colours in itertools.product((1280, 390), ("light", "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=colours
+            )
+            page = context.new_page()
+            for name in (*TYPES.values(), "live-checker"):
+                page.goto(f"{base}/{name}.html", wait_until="networkidle")
+                shown = f"{name.replace('/', '-')}-{width}-{colours}.png"
+                page.screenshot(path=folder / shown, full_page=True)
+            context.close()
+    print(f"The pictures are in {folder}.")
+
+
+if __name__ == "__main__":
+    take_pictures(BOOK / "_build" / "pictures")

@@ -6,6 +6,8 @@ import math
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from book_site import (
     watch,
 )
 
+from book import build
 from book.facts import __main__ as writer
 from book.facts import claims, drawing, folders, graph, layers, relations, slips, text
 from dsf_sym import catalogue, find, recheck
@@ -260,6 +263,59 @@ def test_a_reference_shows_what_it_leads_to(open_page):
     page.context.close()
 
 
+class AtOnce:
+    """Work that is done when it is given, in place of processes."""
+
+    def __init__(self):
+        self.given = 0
+
+    @contextmanager
+    def pool(self, _workers, _doing):
+        yield self.submit
+
+    def submit(self, work, *given):
+        self.given += 1
+        done = Future()
+        done.set_result(work(*given))
+        return done
+
+
+@pytest.fixture
+def at_once(tmp_path, monkeypatch):
+    """The claims are settled here, written to a folder of the test, and nothing else is."""
+    for name, place in (("CLAIMS", "claims"), ("SETTLED", "settled.json")):
+        monkeypatch.setattr(folders, name, tmp_path / place)
+    monkeypatch.setattr(claims, "CLAIMS", tmp_path / "claims")
+    monkeypatch.setattr(claims, "known", list)
+    monkeypatch.setattr(claims, "publish", lambda *_: "/somewhere")
+    monkeypatch.setattr(slips, "write", lambda _: None)
+    monkeypatch.setattr(writer, "_rest", lambda _: lambda: None)
+    made = AtOnce()
+    monkeypatch.setattr(writer, "pool", made.pool)
+    return made
+
+
+def test_pages_are_rendered_when_something_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "HTML", tmp_path)
+    monkeypatch.setattr(build, "STAMP", tmp_path / "made-from")
+    for name in ("install", "_pack", "_run"):
+        monkeypatch.setattr(build, name, lambda *_: None)
+    rendered = []
+    monkeypatch.setattr(build, "_render", lambda: rendered.append(1))
+    for content, times in (("a", 1), ("a", 1), ("b", 2)):
+        monkeypatch.setattr(build, "_made_from", lambda content=content: content)
+        build.build()
+        assert len(rendered) == times
+
+
+def test_a_jupyter_server_ends_with_its_block():
+    with pytest.raises(KeyError), build._server() as address:
+        port = int(address["JUPYTER_BASE_URL"].rpartition(":")[2])
+        assert build._answers(port)
+        raise KeyError
+    assert not build._answers(port)
+
+
 FALSE = """
 A sentence.
 
@@ -270,14 +326,10 @@ A sentence.
 """
 
 
-def test_a_planted_false_claim_ends_the_build(tmp_path, monkeypatch, capsys):
+def test_a_planted_false_claim_ends_the_build(at_once, tmp_path, monkeypatch, capsys):
     page = tmp_path / "planted.md"
     page.write_text(FALSE)
     monkeypatch.setattr(folders, "sources", lambda: [page])
-    monkeypatch.setattr(folders, "CLAIMS", tmp_path / "claims")
-    monkeypatch.setattr(folders, "SETTLED", tmp_path / "settled.json")
-    monkeypatch.setattr(slips, "write", lambda _: None)
-    monkeypatch.setattr(writer, "_each", map)
     assert writer.main() == 1
     said = capsys.readouterr().err
     assert "planted.md:4: gla = deltanet" in said
@@ -332,28 +384,14 @@ def test_text_means_itself_and_code_stays_code():
     assert text.block("a\n```\nb").startswith("````text\n")
 
 
-def test_a_claim_that_nothing_changed_is_not_settled_again(tmp_path, monkeypatch):
+def test_a_claim_that_nothing_changed_is_not_settled_again(at_once, tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(FALSE.replace("gla = deltanet", "gla = gla").replace("a-claim", "own"))
     monkeypatch.setattr(folders, "sources", lambda: [page])
-    for name, place in (("CLAIMS", "claims"), ("SETTLED", "settled.json")):
-        monkeypatch.setattr(folders, name, tmp_path / place)
-    monkeypatch.setattr(claims, "CLAIMS", tmp_path / "claims")
-    monkeypatch.setattr(claims, "known", list)
-    monkeypatch.setattr(claims, "publish", lambda *_: "/somewhere")
-    monkeypatch.setattr(slips, "write", lambda _: None)
-    asked = []
-    decide = claims.decide
-
-    def each(work, items):
-        asked.extend(items)
-        return map(decide, asked[-len(items) :] if items else [])
-
-    monkeypatch.setattr(writer, "_each", each)
-    assert [writer._claims(), len(asked)] == [1, 1]
-    assert [writer._claims(), len(asked)] == [1, 1]
+    assert [writer.main(), at_once.given] == [0, 1]
+    assert [writer.main(), at_once.given] == [0, 1]
     page.write_text(page.read_text().replace("gla = gla", "hgrn2 = hgrn2"))
-    assert [writer._claims(), len(asked)] == [1, 2]
+    assert [writer.main(), at_once.given] == [0, 2]
 
 
 def test_an_answer_that_takes_too_long_ends_the_build(monkeypatch):

@@ -110,7 +110,7 @@ def test_an_archive_is_made_anew_only_when_what_is_in_it_has_changed(tmp_path, m
 
     pack.pack(run)
     pack.pack(run)
-    assert names() == ["library.zip", "sympy.zip", "memory.bin"]
+    assert [*sorted(names()[:2]), *names()[2:]] == ["library.zip", "sympy.zip", "memory.bin"]
     files["a.py"] = b"2"
     pack.pack(run)
     assert names()[3:] == ["library.zip", "memory.bin"]

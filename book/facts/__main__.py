@@ -5,41 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable
 
-from dsf_sym import catalogue as every_layer
 from dsf_sym.errors import DsfError
+from dsf_sym.processes import Submit, pool
 
-from . import (
-    catalogue,
-    chapter_figures,
-    claim_pages,
-    claims,
-    experiment,
-    figures,
-    folders,
-    graph,
-    layers,
-    printed,
-    reference,
-    slips,
-    state_figures,
-)
-from .relations import relations
-
-A = TypeVar("A")
-B = TypeVar("B")
-Question = tuple[str, tuple[str, ...], str]
+from . import claims, folders, slips
 
 
 def main() -> int:
     """Settle the claims; write all else unless the library is unchanged. The exit code."""
     began = time.perf_counter()
     try:
-        count = _claims()
-        _rest()
+        with pool(os.cpu_count() or 1, "wrote facts") as submit:
+            count = _facts(submit)
     except DsfError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -47,8 +26,8 @@ def main() -> int:
     return 0
 
 
-def _claims() -> int:
-    """Settle the claims of the pages and of the catalogue, but for those that nothing changed."""
+def _facts(submit: Submit) -> int:
+    """Settle the claims that something changed, and meanwhile write all else; their number."""
     shown = claims.stated(folders.sources())
     stated = [*shown, *claims.known()]
     made_from = folders.inputs(folders.SETTLES)
@@ -60,42 +39,35 @@ def _claims() -> int:
     folders.clear_claims(kept)
     folders.note_settled(kept)
     slips.write(shown)
-    asked: dict[Question, list[claims.Stated]] = {}
+    asked: dict[claims.Asked, list[claims.Stated]] = {}
     for each in stated:
         if each.label not in kept:
             asked.setdefault(each.question, []).append(each)
-    for first in _each(claims.decide, [same[0] for same in asked.values()]):
-        for each in asked[first.stated.question]:
-            claims.write(first.about(each))
+    settling = [submit(claims.settle_alike, same) for same in asked.values()]
+    finish = _rest(submit)
+    for one in settling:
+        one.result()
     folders.note_settled(wanted)
+    finish()
     return len(stated)
 
 
-def _rest() -> None:
+def _rest(submit: Submit) -> Callable[[], None]:
+    """Start to write all else; what ends it. Nothing, where the library is unchanged."""
     made_from = folders.inputs()
     if folders.STAMP.is_file() and folders.STAMP.read_text() == made_from:
-        return
+        return lambda: None
+    # What draws and trains is imported only here: it takes longer than an unchanged book.
+    from . import pages
+
     folders.clear()
-    known = list(every_layer().values())
-    found = list(_each(layers.facts_of, known))
-    for facts in found:
-        layers.write(facts)
-    rows = relations(known)
-    catalogue.write(found, rows)
-    claim_pages.write()
-    reference.write(found)
-    printed.write()
-    figures.write()
-    chapter_figures.write()
-    state_figures.write()
-    experiment.write()
-    graph.write(rows)
-    folders.STAMP.write_text(made_from)
+    end = pages.begin(submit)
 
+    def finish() -> None:
+        end()
+        folders.STAMP.write_text(made_from)
 
-def _each(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(work, items)
+    return finish
 
 
 if __name__ == "__main__":

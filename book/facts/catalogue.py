@@ -47,7 +47,7 @@ def _overview(found: Sequence[LayerFacts], relations: Mapping[str, list[Row]]) -
         [
             f"{layer_link(facts.name, facts.title)} {code(facts.name)}",
             *_short(facts.sheet),
-            ", ".join(facts.schedules).replace("_", " "),
+            ", ".join(facts.schedules).replace("associative_scan", "scan"),
         ]
         for facts in found
     ]

@@ -42,9 +42,8 @@ def taylor() -> Any:
         errors = [float(relative_error(Fraction(radius), p)[1]) for p in degrees]
         right.semilogy(degrees, errors, color=colour, marker=".", lw=1)
         shown = max(p for p in degrees if errors[p] > 1e-5)
-        right.text(
-            shown + 0.5, errors[shown], f"R = {radius}", color=colour, va="center", fontsize=8
-        )
+        name = f"R = {radius}" if radius == 8 else f"{radius}"
+        right.text(shown + 0.5, errors[shown], name, color=colour, va="center", fontsize=8)
     right.axhline(1, color=INK, lw=0.5)
     right.set_ylim(1e-7, 1e7)
     right.set_xlabel("degree P")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import derivations
 from dsf_sym.claims import Claim
-from dsf_sym.claims import claims as stated_in_catalogue
 
+from .claims import of_catalogue
 from .folders import REFERENCE
 from .text import page, plain, table
 
@@ -47,7 +47,7 @@ def write() -> None:
 
 def groups() -> list[Group]:
     """The files with claims, in the order in which the paper comes to what they are about."""
-    order = list(stated_in_catalogue())
+    order = list(of_catalogue())
     found = []
     for info in pkgutil.iter_modules(derivations.__path__):
         module = importlib.import_module(f"{derivations.__name__}.{info.name}")

@@ -12,13 +12,13 @@ A statement is `A = B`, `A contains B`, `minimal A is N`, or the name of a claim
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from dsf_sym import Layer, compare, contains, find, minimal
-from dsf_sym.claims import Outcome, settle
-from dsf_sym.claims import claims as stated_in_catalogue
+from dsf_sym.claims import Claim, Outcome, claims, settle
 from dsf_sym.cli.common import command_line, read_sizes
 from dsf_sym.errors import DsfError
 from dsf_sym.language.kernel import KernelLayer
@@ -26,15 +26,15 @@ from dsf_sym.rendering.report import SENSES, headline
 from dsf_sym.verdict import Question, Verdict
 
 from .folders import CLAIMS, ROOT
-from .text import block, code, plain, publish, witness
+from .text import block, code, plain, publish, readable, witness
 
 _FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{claim\}[ \t]+(?P<said>.+)\n(?P<options>(?::.*\n)*)(?P=fence)$",
     re.MULTILINE,
 )
 _OPTION = re.compile(r"^:(\w+):[ \t]*(.*)$", re.MULTILINE)
-_BALL = re.compile(r"\[(-?[\d.]+(?:e[-+]?\d+)?) \+/- [\d.e+-]+\]")
 _KNOWN = ("label", "expect", "given", "sizes")
+Asked = tuple[str, tuple[str, ...], str]
 
 
 class ClaimError(DsfError):
@@ -53,16 +53,22 @@ class Stated:
     where: str
 
     @property
-    def question(self) -> tuple[str, tuple[str, ...], str]:
+    def question(self) -> Asked:
         """What is asked: claims with one question have one verdict."""
         return self.said, self.given, self.sizes
+
+
+@cache
+def of_catalogue() -> Mapping[str, Claim]:
+    """The claims of the catalogue by name, in the order of the paper."""
+    return claims()
 
 
 def known() -> list[Stated]:
     """The claims of the catalogue, which label themselves."""
     return [
         Stated(name, name, each.expect, (), "", f"derivations: {each.sentence}")
-        for name, each in stated_in_catalogue().items()
+        for name, each in of_catalogue().items()
     ]
 
 
@@ -117,6 +123,13 @@ class Settled:
         return _expected(replace(self, stated=other))
 
 
+def settle_alike(same: Sequence[Stated]) -> None:
+    """Settle claims with one question, and write them. Raises ClaimError as `decide` does."""
+    first = decide(same[0])
+    for each in same:
+        write(first.about(each))
+
+
 def decide(claim: Stated) -> Settled:
     """Settle a claim. Raises ClaimError where the verdict is another than the page expects."""
     try:
@@ -154,7 +167,7 @@ def _decide(claim: Stated) -> Settled:
             verdict, extra = contains(left, right, sizes=sizes), ["--sense", "contains"]
         command = command_line("dsf", "compare", a, b, *extra, *at)
         return Settled(claim, verdict, command, headline(verdict))
-    if claim.said not in stated_in_catalogue():
+    if claim.said not in of_catalogue():
         raise ClaimError("write `A = B`, `A contains B`, `minimal A is N`, or a name of dsf claims")
     return _from_catalogue(claim, settle(claim.said))
 
@@ -166,7 +179,7 @@ def _from_catalogue(claim: Stated, outcome: Outcome) -> Settled:
 
 def _defined(claim: Stated) -> list[tuple[str, str]]:
     """The layers that a claim of the catalogue defines for itself, and what it says of each."""
-    known = stated_in_catalogue()
+    known = of_catalogue()
     arguments = known[claim.said].arguments if claim.said in known else {}
     made = [x for x in arguments.values() if isinstance(x, Layer | KernelLayer)]
     return list(dict.fromkeys((x.name, x.doc.split("\n\n")[0]) for x in made))
@@ -202,7 +215,7 @@ def write(settled: Settled) -> None:
 
 def _title(settled: Settled) -> str:
     said = settled.sentence[:1].upper() + settled.sentence[1:]
-    if settled.stated.said in stated_in_catalogue():
+    if settled.stated.said in of_catalogue():
         return plain(said)
     names = sorted({settled.verdict.question.a, settled.verdict.question.b} - {""}, key=len)
     for name in reversed(names):
@@ -223,9 +236,9 @@ def _body(settled: Settled) -> str:
     ):
         if ties:
             rows.append((label, ", ".join(map(code, ties))))
-    proof = _BALL.sub(lambda ball: f"≈ {float(ball[1]):.6g}", verdict.proof)
-    rows.append(("Proof" if verdict.witness is None else "Witness", plain(proof)))
-    rows += [("Here", f"{code(name)}: {plain(doc)}") for name, doc in _defined(claim)]
+    proof = plain(readable(verdict.proof))
+    rows.append(("Proof" if verdict.witness is None else "Witness", proof))
+    rows += [("Here", f"{code(readable(name))}: {plain(doc)}") for name, doc in _defined(claim)]
     parts = ["\n".join(f"{label}\n: {value}\n" for label, value in rows), witness(verdict)]
     commands = [f"$ {settled.command}"]
     if verdict.certificate is not None:

@@ -51,7 +51,7 @@ def accuracy(runs: Runs) -> Any:
     """The mean accuracy of each layer with its interval, a panel for each expansion."""
     figure, axes = axes_of(6.6, 2.5, len(recall.EXPANSIONS), sharey=True, squeeze=False)
     for ax, n in zip(axes[0], recall.EXPANSIONS, strict=True):
-        ax.axvline(recall.whole().base.task.guess, color=INK, lw=0.5, ls=":")
+        ax.axvline(recall.whole().base.task.guess, color=INK, lw=1, ls=":")
         for row, (colour, layer) in enumerate(zip(INKS, LAYERS, strict=True)):
             found = accuracies(runs, (layer, n))
             if found is not None:
@@ -68,7 +68,7 @@ def curves(runs: Runs) -> Any:
     """The accuracy of every run while it is trained, a panel for each expansion."""
     figure, axes = axes_of(6.6, 3.2, len(recall.EXPANSIONS), sharey=True, squeeze=False)
     for ax, n in zip(axes[0], recall.EXPANSIONS, strict=True):
-        ax.axhline(recall.whole().base.task.guess, color=INK, lw=0.5, ls=":")
+        ax.axhline(recall.whole().base.task.guess, color=INK, lw=1, ls=":")
         for colour, layer in zip(INKS, LAYERS, strict=True):
             for record in runs.get((layer, n), {}).values():
                 points = record.outcome.curve

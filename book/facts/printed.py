@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-import subprocess
-import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 
 from dsf_sym import find
-from dsf_sym.codegen import generate_cpp
+from dsf_sym.cli import run
+from dsf_sym.codegen import generate_cpp, generate_cuda
 
 from .folders import PRINTED, ROOT
 from .layers import token_loop
@@ -23,25 +24,18 @@ def write() -> None:
     for name, words in SHOWN.items():
         text = f"$ dsf {' '.join(words)}\n{output(*words)}"
         (PRINTED / f"{name}.txt").write_text(text, encoding="utf-8")
-    (PRINTED / "deltanet-loop.txt").write_text(_loop("deltanet") + "\n", encoding="utf-8")
-
-
-def _loop(name: str) -> str:
-    return token_loop(generate_cpp(find(name)))
+    shown = find("deltanet")
+    for target, kernels in (("cpp", generate_cpp(shown)), ("cuda", generate_cuda(shown))):
+        text = token_loop(kernels) + "\n"
+        (PRINTED / f"deltanet-{target}.txt").write_text(text, encoding="utf-8")
 
 
 def output(*words: str) -> str:
-    """What `dsf` prints, run as a reader runs it. Its exit code is an answer, not a failure."""
-    script = "import sys; from dsf_sym.cli import main; main()"
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
-    done = subprocess.run(
-        [sys.executable, "-c", script, *words],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-        check=False,
-    )
-    if not done.stdout:
-        raise RuntimeError(f"dsf {' '.join(words)} printed nothing: {done.stderr}")
-    return done.stdout
+    """What `dsf` prints, in a terminal of 80 columns. Its exit code is an answer, not a failure."""
+    os.environ["COLUMNS"] = "80"
+    said, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(told), chdir(ROOT):
+        run(list(words))
+    if not said.getvalue():
+        raise RuntimeError(f"dsf {' '.join(words)} printed nothing: {told.getvalue()}")
+    return said.getvalue()

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 
 from dsf_sym.claims import Claim
-from dsf_sym.claims import claims as stated_in_catalogue
 
-from .claims import ClaimError, Stated
+from .claims import ClaimError, Stated, of_catalogue
 from .folders import FACTS
 from .text import plain, table
 
@@ -21,7 +20,7 @@ def write(shown: Iterable[Stated]) -> None:
     Raises ClaimError for a slip that the page does not show.
     """
     anchors = {each.said: each.label for each in shown if PAGE in each.where}
-    refuted = [c for c in stated_in_catalogue().values() if c.paper and c.expect == "refuted"]
+    refuted = [c for c in of_catalogue().values() if c.paper and c.expect == "refuted"]
     slips = [each for each in refuted if each.slip]
     if left := [each.name for each in slips if each.name not in anchors]:
         raise ClaimError(f"book/{PAGE}: a slip has no counterexample there: {', '.join(left)}")
@@ -44,7 +43,7 @@ def _holds(refuted: Claim, anchors: dict[str, str]) -> str:
     """The claims about the same statement that hold."""
     return "; ".join(
         _link(each, anchors)
-        for each in stated_in_catalogue().values()
+        for each in of_catalogue().values()
         if set(each.paper) & set(refuted.paper) and each.expect in ("proved", "conditional")
     )
 

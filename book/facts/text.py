@@ -19,6 +19,11 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|$#~@^])")
 _SCRIPT = re.compile(r"((?<!\w)\w|[)|])([_^])(?:\{([^{}`]+)\}|([^\W_]))(?![A-Za-z0-9_])")
 _ROLES = {"_": "sub", "^": "sup"}
 
+# A number in an interval, and one that is written with all its digits.
+_BALL = re.compile(r"\[(-?[\d.]+(?:e[-+]?\d+)?) \+/- [\d.e+-]+\]")
+_DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d{9,}(?![\w.])")
+# A layer that a file of the catalogue has for itself.
+_PRIVATE = re.compile(r"(?<![\w.)|}])_(?=[a-z]\w)")
 # A signal of a layer, such as s6.Delta, which would be taken for the address of a site.
 _DOTTED = re.compile(r"(?<![`\w./])[a-z]\w+\.[A-Za-z]\w*(?![`\w./])")
 
@@ -45,6 +50,13 @@ def _formula(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
+
+
+def readable(text: str) -> str:
+    """Text of a verdict: intervals as the number in them, and layers without a leading `_`."""
+    text = _BALL.sub(lambda ball: f"≈ {float(ball[1]):.6g}", text)
+    text = _DECIMAL.sub(lambda found: f"{float(found[0]):.6g}", text)
+    return _PRIVATE.sub("", text)
 
 
 def code(text: str) -> str:
@@ -122,7 +134,8 @@ def witness(verdict: Verdict) -> str:
     if found is None:
         return ""
     outputs = [
-        f"$y_{{{found.length - 1}}}$ of {code(name)} is `({', '.join(output)})`"
+        f"$y_{{{found.length - 1}}}$ of {code(readable(name))} is "
+        f"{code(readable('(' + ', '.join(output) + ')'))}"
         for name, output in zip(layer_names(verdict.question), found.outputs, strict=True)
         if output
     ]

@@ -27,6 +27,7 @@ with zipfile.ZipFile("/from.zip") as given, zipfile.ZipFile("/to.zip", "w") as m
             py_compile.compile(source, "/compiled", name, True, invalidation_mode=UNCHECKED)
             files[compiled] = pathlib.Path("/compiled").read_bytes()
         for name, content in files.items():
-            made.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)
+            # Level 9 takes four times as long as 7 for a hundredth less.
+            made.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 7)
 `);
 fs.writeFileSync(to, python.FS.readFile("/to.zip"));

@@ -12,6 +12,8 @@ import io
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import distribution
 from itertools import chain
 from pathlib import Path
@@ -44,21 +46,28 @@ def pack(run: Run) -> None:
     PACKED.mkdir(parents=True, exist_ok=True)
     library = chain(_library(), _package("click"))
     sympy = chain(_package("sympy"), _package("mpmath"))
-    jobs = ((library, ()), (sympy, ("--without-sources",)))
-    made_from = []
-    for name, (files, options) in zip(ARCHIVES, jobs, strict=True):
-        content = _archive(files)
-        made_from.append(content)
-        if (stamp := _changed(name, ["compile.mjs"], [content])) is not None:
-            sources = PACKED / f"sources-of-{name}"
-            sources.write_bytes(content)
-            run(["node", "compile.mjs", str(sources), str(PACKED / name), *options], HERE)
-            sources.unlink()
-            _stamp(name).write_text(stamp)
+    contents = [_archive(files) for files in (library, sympy)]
+    options = ((), ("--without-sources",))
+    with ThreadPoolExecutor() as beside:
+        list(beside.map(partial(_compile, run), ARCHIVES, contents, options))
     scripts = ["compile.mjs", "snapshot.mjs", "place.mjs"]
-    if (stamp := _changed(MEMORY, scripts, made_from)) is not None:
+    if (stamp := _changed(MEMORY, scripts, contents)) is not None:
         run(["node", "snapshot.mjs", *(str(PACKED / name) for name in (*ARCHIVES, MEMORY))], HERE)
         _stamp(MEMORY).write_text(stamp)
+
+
+def _compile(run: Run, name: str, content: bytes, options: Sequence[str]) -> None:
+    if (stamp := _changed(name, ["compile.mjs"], [content])) is not None:
+        sources = PACKED / f"sources-of-{name}"
+        sources.write_bytes(content)
+        run(["node", "compile.mjs", str(sources), str(PACKED / name), *options], HERE)
+        sources.unlink()
+        _stamp(name).write_text(stamp)
+
+
+def stamps() -> list[str]:
+    """What each of the files was made from."""
+    return [_stamp(name).read_text() for name in (*ARCHIVES, MEMORY)]
 
 
 def publish(folder: Path) -> None:

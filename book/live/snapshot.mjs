@@ -13,4 +13,4 @@ placeLibrary(python, new Uint8Array(fs.readFileSync(library)).buffer);
 placeSympy(python, fs.readFileSync(sympy));
 look(python);
 python.runPython("import checker, gc; checker.layers(); gc.collect()");
-fs.writeFileSync(to, gzipSync(python.makeMemorySnapshot(), { level: 9 }));
+fs.writeFileSync(to, gzipSync(python.makeMemorySnapshot(), { level: 7 }));

@@ -87,8 +87,9 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     const script = svg.properties.dataScript;
     if (script) scripts.add(script);
     // A drawing with a script of its own has links in it, which an image would hide.
-    Object.assign(svg.properties, { role: script ? "group" : "img", ariaLabel: alt });
-    return h("div", { class: ["drawing", script] }, svg);
+    const { width } = svg.properties;
+    Object.assign(svg.properties, { role: script ? "group" : "img", ariaLabel: alt, style: width && `--width: ${width}` });
+    return h("div", { class: ["drawing", script], tabIndex: 0 }, svg);
   }
 
   function output(node) {
@@ -156,7 +157,8 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     blockquote: wrap("blockquote"),
     thematicBreak: () => h("hr"),
     break: () => h("br"),
-    inlineCode: (node) => h("code", node.value),
+    // A long name may go on in the next line after each of its words.
+    inlineCode: (node) => h("code", node.value.split(/(?<=[a-z]{2}_)(?=[a-z]{2})/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]))),
     code: (node) => code(node.value, node.lang, node.filename),
     include: all,
     comment: () => [],

@@ -13,7 +13,7 @@ function draw({ "decay-rate": rate, "decay-score": R }) {
     : `from token ${Math.ceil(later)} on it keeps less`;
   return {
     x: axis("tokens since, i + 1", 0, LONGEST, { powers: true }),
-    y: axis("", -8, 0, { powers: true }),
+    y: axis("what is left", -8, 0, { powers: true }),
     lines: [
       ["curve", line(exponential)],
       ["curve second", line(algebraic)],

@@ -53,6 +53,8 @@ export function interactive(drawing, { sliders, says, draw }) {
       element("text", { x: across(at), y: HEIGHT - BOTTOM + 18, "text-anchor": anchor }, plot, text);
     }
     element("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, plot, x.name);
+    const middle = (TOP + HEIGHT - BOTTOM) / 2;
+    element("text", { transform: `translate(12 ${middle}) rotate(-90)`, "text-anchor": "middle" }, plot, y.name);
     for (const [kind, points] of lines) {
       const path = points.map(([a, b]) => `${across(a).toFixed(1)} ${down(b).toFixed(1)}`);
       element("path", { class: kind, d: `M${path.join("L")}` }, plot);

@@ -21,7 +21,7 @@ function draw({ "taylor-R": R, "taylor-P": P }) {
     : "which bounds nothing";
   return {
     x: axis("score s", -R, R, { marks: [-R, 0, R].map((s) => [s, String(s)]) }),
-    y: axis("", -8, 4, { powers: true }),
+    y: axis("relative error", -8, 4, { powers: true }),
     lines: [["curve", points]],
     said: `The largest error is ${largest.toExponential(1)}, at s = ${-R}; ${bound}.`,
   };
