@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import CertificateError, Rejected
+from ...errors import CertificateError, DsfError, Rejected
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import shape_text
@@ -142,7 +142,9 @@ def recheck(data: Mapping[str, Any]) -> str:
         if list(stated) != list(holds):
             raise Rejected(f"the claim holds where {holds}, the certificate says {stated}")
         return CHECKERS[kind](layers, data)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (Rejected, CertificateError):
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, DsfError) as error:
         raise CertificateError(
             f"the certificate ({kind}) is incomplete or malformed: {type(error).__name__}: {error}"
         ) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from ...arithmetic.poly import Frac, frac
@@ -16,7 +17,7 @@ from ...arithmetic.scalars import Balls
 from ...automata.run import outputs_on
 from ...errors import Rejected
 from ...language.domains import Interval
-from ...language.evaluate import Sizes
+from ...language.evaluate import Sizes, shape_of
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.ranges import ranges
@@ -45,7 +46,9 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if method not in ("signs", "roots"):
         raise Rejected(f"no method {method!r}")
     for form in Everywhere(layer, sizes).forms:
-        for value in form.readout.values():
+        # An entry that is 0 has no place in the readout.
+        for place in range(prod(shape_of(layer.output.dims, sizes))):
+            value = form.readout.get((place, 0), frac(0))
             for side, end, is_open in _sides(inside):
                 shifted = value * frac(side) - frac(side * end)
                 (_by_signs if method == "signs" else _by_roots)(layer, form, shifted, is_open)

@@ -79,7 +79,9 @@ def coefficients(layer: KernelLayer, names: Mapping[str, str], sizes: Sizes) -> 
     entry = evaluate(list(layer.step.values()), past, algebra)
     inputs = {**symbols(NOW, {}), **dict(zip(layer.step, entry, strict=True))}
     (weight,) = evaluate([layer.weight], inputs, algebra)
-    value = weight.entries.get((0,) * len(layer.weight.dims), frac(0))
+    value, *others = weight.flat(frac(0))
+    if not all(universe.is_zero(x - value) for x in others):
+        raise Rejected(f"{layer.name} does not weigh all entries of its values alike")
     return _separate(layer, universe, value)
 
 

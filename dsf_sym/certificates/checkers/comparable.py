@@ -55,10 +55,11 @@ def require_at_rest(window: Window) -> None:
 
 
 def require_linear(layers: Sequence[Layer]) -> None:
-    """Refuse layers that are not affine in their states: contributions would not add up."""
+    """Refuse layers not affine in states and input together: contributions would not add up."""
     for layer in layers:
+        moved = frozenset((*layer.step, str(layer.input_name)))
         for name, x in (*layer.step.items(), ("the output", layer.output)):
             try:
-                split(x, frozenset(layer.step), name)
+                split(x, moved, name)
             except NotAffine as error:
-                raise Rejected(f"{layer.name}: {error}") from None
+                raise Rejected(f"{layer.name}, states and input together: {error}") from None

@@ -70,8 +70,6 @@ def blocks_of(layer: Layer) -> dict[tuple[str, str], Form]:
                 found[row, column] = part
         if any(reads(form, atom) for atom in atoms.values()):
             raise Rejected(f"{layer.name}: the new {row} is not affine in the states")
-    if not atoms:
-        raise Rejected(f"{layer.name} has no state")
     return found
 
 

@@ -98,7 +98,12 @@ def polynomial(layer: Layer) -> dict[tuple[tuple[str, int], ...], Fraction]:
     }
     (made,) = evaluate([layer.output], inputs, SparseAlgebra(universe, {}))
     value = made.entries.get(())
-    if value is None or value.den.variables():
+    names = {s.name for s in layer.signals}
+    if (
+        value is None
+        or value.den.variables()
+        or {universe.name(v) for v in value.variables()} - names
+    ):
         raise Rejected(f"{layer.name} is no polynomial in its signals, or is 0")
     scale = Fraction(value.den.terms[()])
     return {

@@ -18,7 +18,6 @@ from ...automata.run import Values, count, run
 from ...errors import Rejected
 from ...language.evaluate import Sizes
 from ...language.graph import walk
-from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import BRANCHING, Function
 from .minimality import full_rank
@@ -32,8 +31,6 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     constants = read_values(data["constants"])
     past = [read_values(t) for t in data["past"]]
     futures = [[read_values(t) for t in future] for future in data["futures"]]
-    if isinstance(layer, KernelLayer):
-        raise Rejected(f"{layer.name} has no state of fixed size")
     graphs = (*layer.step.values(), layer.output)
     if any(isinstance(n, Function) and n.name == "step" for n in walk(*graphs)):
         raise Rejected(f"the step or the output of {layer.name} jumps, and is no continuous map")

@@ -61,21 +61,21 @@ def step_gaps(
 ) -> dict[str, Sparse]:
     """The new states of the first layer less those of the second, by name, as series in ε."""
     a, b = layers
-    shared = [name for name in a.step if name in b.step]
-    if not shared:
-        raise Rejected("the layers have no state in common")
+    names = list(a.step)
+    if {n: a.signal(n).dims for n in names} != {n: b.signal(n).dims for n in b.step}:
+        raise Rejected("the layers have different states")
     known = {
         name: x.map(ring.times_small if name == small else ring.constant)
         for name, x in values.items()
     }
     algebra = SparseAlgebra(ring, sizes)
-    found = [evaluate([x.step[name] for name in shared], known, algebra) for x in layers]
+    found = [evaluate([x.step[name] for name in names], known, algebra) for x in layers]
     zero = ring.number(Fraction(0))
     return {
         name: Sparse(
             x.shape, {i: x.entries.get(i, zero) - y.entries.get(i, zero) for i in x.indices()}
         )
-        for name, x, y in zip(shared, *found, strict=True)
+        for name, x, y in zip(names, *found, strict=True)
     }
 
 

@@ -18,7 +18,6 @@ from ...errors import Rejected
 from ...index.atoms import Form, atom_form, input_atom
 from ...index.terms import FormAlgebra, contract
 from ...language.evaluate import evaluate
-from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from .kernel_rank import is_positive
 from .minimality import require_affine
@@ -28,8 +27,8 @@ from .size_formulas import Sizes, entries, stated, unknown_sizes
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The claimed formula is that of the layer's own entries, and no affine state has fewer."""
     (layer,) = layers
-    if isinstance(layer, KernelLayer) or layer.start:
-        raise Rejected(f"{layer.name} has no state that starts from 0")
+    if layer.start:
+        raise Rejected(f"the state of {layer.name} does not start from 0")
     require_affine(layer)
     universe, known = unknown_sizes(layer)
     own = frac(0)

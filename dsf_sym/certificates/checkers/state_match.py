@@ -31,6 +31,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     others = {n: Sparse((), {(): x}) for n, x in known.items() if n != size}
     (value,) = evaluate([graph], others, SparseAlgebra(universe, {}))
     known[size] = value.entries.get((), frac(0))
+    if not universe.certainly_positive(known[size]):
+        raise Rejected(f"{size} = {text(graph)} is not shown to be positive")
     gap = _numbers(a, known) - _numbers(b, known)
     if not universe.is_zero(gap):
         raise Rejected(f"the states of {a.name} and {b.name} differ by {universe.show(gap)}")

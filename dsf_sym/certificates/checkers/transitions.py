@@ -58,7 +58,8 @@ def alone(layer: Layer, of: str | None) -> Layer:
     if of is not None:
         linear = split(layer.step[of], frozenset({of}), layer.name).linear
         step[of] = layer[of] * 0 if linear is None else linear
-    bounds = layer.state_domains(layer.open_denominators, moved=True)
+    # On the first token Λ meets the start, which where it is 0 tells nothing of Λ.
+    bounds = layer.state_domains(layer.open_denominators, moved=not layer.start)
     read = {n.name for n in walk(*step.values()) if isinstance(n, Input)}
     signals = tuple(
         replace(s, kind="token", domain=bounds[s.name])

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...arithmetic.sparse import Sparse, SparseAlgebra
 from ...derivation.affine import affine_layer, as_ratio, split
-from ...errors import DomainError, Rejected
+from ...errors import Rejected
 from ...language.domains import Interval
 from ...language.evaluate import Sizes, evaluate
 from ...language.kernel import KernelLayer
@@ -41,7 +41,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
 
 
 def kernel_ratio(layer: Layer, sizes: Sizes) -> Fraction:
-    """M / M, rounded downwards; Rejected where κ is not positive and bounded."""
+    """The ratio m / M, rounded downwards; Rejected where κ is not positive and bounded."""
     found = _kernel(layer, sizes)
     if any(x.low is None or x.low <= 0 or x.high is None for x in found):
         raise Rejected(f"{layer.name}: κ lies in {', '.join(map(str, found))}")
@@ -83,11 +83,8 @@ def _kernel(layer: Layer, sizes: Sizes) -> list[Interval]:
         raise Rejected(f"a state of {layer.name} is never written")
     roots = [x for x in writes.values() if x is not None]
     written = dict(zip(writes, evaluate(roots, past, algebra), strict=True))
-    try:
-        (later,) = evaluate([parts.linear], {**now, **written}, algebra)
-        (own,) = evaluate([parts.offset], now, algebra)
-    except DomainError as error:
-        raise Rejected(f"the kernel has no bounds: {error}") from None
+    (later,) = evaluate([parts.linear], {**now, **written}, algebra)
+    (own,) = evaluate([parts.offset], now, algebra)
     return [_interval(x) for y in (later, own) for x in y.flat(zero)]
 
 

@@ -7,7 +7,7 @@ layers agree for all of them every coefficient of the difference vanishes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 
@@ -108,6 +108,11 @@ class Window:
         gone = {v for key in (at, *zero) for v in self.own[key].variables()}
         if not gone <= self.free:
             raise Rejected("only free entries are expanded in or put to zero")
+        for name in {at[0], *(key[0] for key in zero)}:
+            own = self.signals[name].domain.interval
+            # On the domain the outputs agree, and by continuity where it ends, but not beyond.
+            if Fraction(0) not in replace(own, low_open=False, high_open=False):
+                raise Rejected(f"{name} lies in {own}, and is put to zero")
         (small,) = self.own[at].variables()
 
         def series(x: Frac) -> Series:
@@ -126,6 +131,8 @@ class Window:
         self, layer: Layer, impulse: Index, tokens: list[Values], algebra: SparseAlgebra
     ) -> Sparse:
         shape = shape_of(layer.signal(str(layer.input_name)).dims, self.sizes)
+        if impulse not in product(*map(range, shape)):
+            raise Rejected(f"the input has no entry {list(impulse)}")
         state = self.rest(layer)
         for t, token in enumerate(tokens):
             one = algebra.scalars.number(Fraction(1))
