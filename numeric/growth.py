@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dsf_sym import Layer, find
 
 from .bench import OTHERS, SIZES, drawn, interleaved
 from .choice import kernel
+from .native import NoCompiler, NotCompiled
 from .plans import plan
 from .run import run
 
@@ -49,6 +51,16 @@ class Decoding:
     layer: str
     kernel: float
     run: float
+
+
+def compiled(layers: Sequence[str]) -> list[str]:
+    """Those of the layers whose kernels can be compiled here."""
+    found = []
+    for name in layers:
+        with suppress(NoCompiler, NotCompiled):
+            kernel(find(name)).library("float32")
+            found.append(name)
+    return found
 
 
 def growth(
@@ -99,6 +111,34 @@ def _resident(name: str) -> int:
     return int(line.split()[1])
 
 
+def peak(call: Callable[[], Any]) -> int:
+    """The largest number of bytes that tensors made by a call hold at one time."""
+    from torch.multiprocessing.reductions import StorageWeakRef
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Watch(TorchDispatchMode):
+        live: dict[int, tuple[Any, int]] = {}  # noqa: RUF012
+        most = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
+            out = func(*args, **(kwargs or {}))
+            for x in tree_leaves(out):
+                if isinstance(x, torch.Tensor):
+                    storage = x.untyped_storage()
+                    key = storage._cdata
+                    if key not in self.live or self.live[key][0].expired():
+                        self.live[key] = StorageWeakRef(storage), storage.nbytes()
+            if sum(n for _, n in self.live.values()) > self.most:
+                self.live = {k: v for k, v in self.live.items() if not v[0].expired()}
+                self.most = max(self.most, sum(n for _, n in self.live.values()))
+            return out
+
+    with Watch() as watch:
+        call()
+    return watch.most
+
+
 def decoding(layers: Sequence[str], *, rounds: int = 300) -> Iterator[Decoding]:
     """One token of one head of each layer, by compiled kernels from a state."""
     for name in layers:
@@ -118,4 +158,4 @@ def decoding(layers: Sequence[str], *, rounds: int = 300) -> Iterator[Decoding]:
         yield Decoding(name, taken["kernel"] * 1e6, taken["run"] * 1e6)
 
 
-__all__ = ["Decoding", "Growth", "beyond", "decoding", "growth"]
+__all__ = ["Decoding", "Growth", "beyond", "compiled", "decoding", "growth", "peak"]

@@ -138,19 +138,25 @@ class Kernel(Called):
         return y, ends, kept
 
     def backward(
-        self, given: Arguments, kept: Any, y: Any, ends: Sequence[Any]
+        self, given: Arguments, kept: Any, y: Any, ends: Sequence[Any], *, into: Sequence[Any] = ()
     ) -> tuple[list[Any], list[Any]]:
-        """The gradients of inputs and of first states, from those of outputs and last states."""
+        """The gradients of inputs and of first states, from those of outputs and last states.
+
+        into: contiguous arrays for the gradients of inputs, None for new ones. Of constants, and of
+        what several threads add to, the gradients are new all the same.
+        """
         first, sizes = given.inputs[0], given.sizes
         library = self.library(str(first.dtype).removeprefix("torch."))
         numbers = self.numbers(sizes)
         shares = parts, _ = self.shares(library, numbers, sizes)
-        parted = set(library.in_parts().decode().split())
+        parted = set(library.in_parts().decode().split()) if parts > 1 else set()
         none = (None,) * len(self.states)
         gradients, begins = [], []
-        for s, x in zip(self.inputs, given.inputs, strict=True):
+        for i, (s, x) in enumerate(zip(self.inputs, given.inputs, strict=True)):
             if s.kind == "constant":
                 gradients.append(_zeros(first, (parts * sizes["B"], *x.shape)))
+            elif into and into[i] is not None and s.name not in parted:
+                gradients.append(into[i])
             else:
                 slots = (parts, *x.shape) if s.name in parted else tuple(x.shape)
                 gradients.append(empty(first, slots))

@@ -145,6 +145,27 @@ def _gla_fla(f: Any) -> Any:
     return call
 
 
+def _gla_gdn2(f: Any) -> Any:
+    """Gated DeltaNet-2 with gates that erase nothing and write all is GLA."""
+
+    def call(q: Any, k: Any, v: Any, log_alpha: Any) -> Any:
+        given = _time_first(q, k, v, log_alpha, k.new_zeros(k.shape), v.new_ones(v.shape))
+        return f(*given, scale=1.0, chunk_size=16)[0].transpose(1, 2)
+
+    return call
+
+
+def _gla_rwkv6(f: Any) -> Any:
+    """RWKV-6 reads the state before its decay and the token's write, which are put in here."""
+
+    def call(q: Any, k: Any, v: Any, log_alpha: Any) -> Any:
+        bonus = q.new_zeros(q.shape[1], q.shape[-1])
+        before = f(q * log_alpha.exp(), k, v, log_alpha, bonus, 16)
+        return before + (q * k).sum(-1, keepdim=True) * v
+
+    return call
+
+
 def _delta_fla(f: Any) -> Any:
     def call(q: Any, k: Any, v: Any, beta: Any) -> Any:
         return f(_scaled(q), k, v, beta)[0]
@@ -223,6 +244,8 @@ PEERS: tuple[Peer, ...] = (
         _ssd_mamba,
     ),
     Peer("gla", "fla-core", _FLA + "gla/naive.py", "naive_recurrent_gla", _gla_fla),
+    Peer("gla", "fla-core", _FLA + "gdn2/naive.py", "naive_chunk_gdn2", _gla_gdn2),
+    Peer("gla", "fla-core", _FLA + "rwkv6/chunk_naive.py", "naive_chunk_rwkv6", _gla_rwkv6),
     Peer("deltanet", "fla-core", _FLA + "delta_rule/naive.py", "delta_rule_chunkwise", _delta_fla),
     Peer(
         "gated_deltanet",

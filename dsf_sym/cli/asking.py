@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import Any, cast
 
 import click
 
-from .common import json_option, read_sizes, sizes_option, timeout_option
+from .common import F, json_option, read_sizes, sizes_option, timeout_option
 from .terminal import Progress, width
-
-if TYPE_CHECKING:
-    from ..relating import Ask
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def ask_options(command: F) -> F:
-    """`--equal-only`, sizes and limits, `--processes`, `--no-cache`, `--recheck`, `--json`."""
+    """`--equal-only`, sizes and limits, `--processes`, `--no-cache`, `--recheck`, `--json`.
+
+    The command takes `ask`, how pairs are asked about, beside `processes` and `as_json`.
+    """
     options = [
         click.option("--equal-only", is_flag=True, help="Ask for equality, not for containment."),
         sizes_option,
@@ -36,24 +35,31 @@ def ask_options(command: F) -> F:
         ),
         json_option,
     ]
+
+    @wraps(command)
+    def call(
+        *,
+        sizes_text: str,
+        equal_only: bool,
+        timeout: float | None,
+        no_cache: bool,
+        recheck: bool,
+        **rest: Any,
+    ) -> Any:
+        if no_cache and recheck:
+            raise click.UsageError("--recheck is about kept answers, and --no-cache takes none")
+        # The library is hashed before more of it is loaded: what decides is then what was hashed.
+        from ..caching import Cache
+
+        cache = None if no_cache else Cache(recheck=recheck)
+        from ..relating import Ask
+
+        ask = Ask(read_sizes(sizes_text), not equal_only, timeout, cache)
+        return command(ask=ask, **rest)
+
     for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def read_ask(
-    *, sizes_text: str, equal_only: bool, timeout: float | None, no_cache: bool, recheck: bool
-) -> Ask:
-    """How pairs are asked about, from the options; a usage error where they contradict."""
-    if no_cache and recheck:
-        raise click.UsageError("--recheck is about kept answers, and --no-cache takes none")
-    # The library is hashed before more of it is loaded: what decides is then what was hashed.
-    from ..caching import Cache
-
-    cache = None if no_cache else Cache(recheck=recheck)
-    from ..relating import Ask
-
-    return Ask(read_sizes(sizes_text), not equal_only, timeout, cache)
+        call = option(call)
+    return cast("F", call)
 
 
 def show_notes(notes: Sequence[str]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from .asking import ask_options, counting, read_ask, show_notes
+from .asking import ask_options, counting, show_notes
 from .common import Ended, command_line, emit_json, find_layer
 from .terminal import Progress, painter, width
+
+if TYPE_CHECKING:
+    from ..relating import Ask
 
 UNDECIDED = 3
 
@@ -46,15 +51,7 @@ class Against(click.Command):
 )
 @ask_options
 def command(
-    layer: str,
-    against: tuple[str, ...],
-    equal_only: bool,
-    sizes_text: str,
-    timeout: float | None,
-    processes: int | None,
-    no_cache: bool,
-    recheck: bool,
-    as_json: bool,
+    layer: str, against: tuple[str, ...], ask: Ask, processes: int | None, as_json: bool
 ) -> None:
     """Say what a layer is, and how it stands to others.
 
@@ -63,13 +60,6 @@ def command(
 
     Exit code: 0 all equalities decided, 2 bad input, 3 one is undecided.
     """
-    ask = read_ask(
-        sizes_text=sizes_text,
-        equal_only=equal_only,
-        timeout=timeout,
-        no_cache=no_cache,
-        recheck=recheck,
-    )
     found = find_layer(layer)
     from ..checking import check, others_of, require_sizes
     from ..rendering.report import wrap
@@ -98,10 +88,11 @@ def command(
     else:
         lines = [report.text(width(), painter())]
         if any(v.witness for v in report.verdicts):
-            at = ["--sizes", sizes_text.replace(" ", "")] if sizes_text else []
+            sizes = ",".join(f"{name}={size}" for name, size in ask.sizes.items())
+            at = ["--sizes", sizes] if sizes else []
             words = command_line("dsf", "compare", layer, "NAME", *at)
             more = f"Each difference in full: {words}"
-            if not equal_only:
+            if ask.containment:
                 more += "; each map and obstruction: --sense contains"
             lines += ["", *wrap(more, width())]
         click.echo("\n".join(lines))

@@ -104,6 +104,11 @@ def given_option(command: F) -> F:
     )(command)
 
 
+def two_layers(command: F) -> F:
+    """A and B, and `--given`."""
+    return click.argument("a")(click.argument("b")(given_option(command)))
+
+
 def certificate_option(command: F) -> F:
     """`--certificate`."""
     return click.option(

@@ -14,12 +14,12 @@ from .common import (
     command_line,
     emit_json,
     find_layer,
-    given_option,
     json_option,
     read_sizes,
     require_writable,
     sizes_option,
     timeout_option,
+    two_layers,
 )
 from .terminal import Progress, painter, width
 
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     short_help="Prove or refute that two layers are equal.",
     epilog='Example: dsf compare gated_deltanet deltanet --given "alpha = 1"',
 )
-@click.argument("a")
-@click.argument("b")
-@given_option
+@two_layers
 @click.option(
     "--sense",
     type=click.Choice(["equal", "contains"]),

@@ -11,11 +11,11 @@ from .common import (
     Ended,
     emit_json,
     find_layer,
-    given_option,
     json_option,
     read_sizes,
     sizes_option,
     timeout_option,
+    two_layers,
 )
 from .terminal import Progress, painter, width
 
@@ -30,9 +30,7 @@ UNDECIDED = 3
     short_help="Say which term makes two layers differ, and what removes it.",
     epilog="Example: dsf explain gated_deltanet deltanet",
 )
-@click.argument("a")
-@click.argument("b")
-@given_option
+@two_layers
 @sizes_option
 @timeout_option
 @json_option

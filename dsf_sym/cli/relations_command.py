@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from .asking import ask_options, counting, read_ask, show_notes
+from .asking import ask_options, counting, show_notes
 from .common import Ended, emit_json, find_layer
 from .terminal import Progress, painter, width
+
+if TYPE_CHECKING:
+    from ..relating import Ask
 
 
 @click.command(
@@ -16,16 +21,7 @@ from .terminal import Progress, painter, width
 )
 @click.argument("names", metavar="[LAYER]...", nargs=-1)
 @ask_options
-def command(
-    names: tuple[str, ...],
-    equal_only: bool,
-    sizes_text: str,
-    timeout: float | None,
-    processes: int | None,
-    no_cache: bool,
-    recheck: bool,
-    as_json: bool,
-) -> None:
+def command(names: tuple[str, ...], ask: Ask, processes: int | None, as_json: bool) -> None:
     """Say how every two layers stand to each other.
 
     For every pair of the layers, of the whole catalogue where none is named: whether they are
@@ -33,13 +29,6 @@ def command(
 
     Exit code: 0 all equalities decided, 2 bad input, 3 one is undecided.
     """
-    ask = read_ask(
-        sizes_text=sizes_text,
-        equal_only=equal_only,
-        timeout=timeout,
-        no_cache=no_cache,
-        recheck=recheck,
-    )
     from ..language.loading import catalogue
 
     layers = [find_layer(x) for x in dict.fromkeys(names)] if names else [*catalogue().values()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from dsf_sym.errors import DsfError
@@ -10,6 +12,7 @@ from ..bench import long_signals
 from .local import compare
 from .run import VARIANTS
 
+BAD_INPUT = 2
 BACKENDS = ("auto", "torch", "cpp")
 
 
@@ -20,6 +23,13 @@ BACKENDS = ("auto", "torch", "cpp")
 @click.option("--variant", type=click.Choice(list(VARIANTS)), default="relay", show_default=True)
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
 @click.option("--backward", is_flag=True, help="Outputs and gradients.")
+@click.option(
+    "--collective",
+    type=click.Choice(["gloo", "nccl"]),
+    default="gloo",
+    show_default=True,
+    help="How states are sent: gloo between CPUs, nccl between GPUs, one for each process.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 def main(
     layer: str,
@@ -28,6 +38,7 @@ def main(
     variant: str,
     backend: str,
     backward: bool,
+    collective: str,
     rounds: int,
 ) -> None:
     """Run LAYER on one process and on several of one thread each, and compare."""
@@ -40,10 +51,12 @@ def main(
             backend=backend,
             backward=backward,
             rounds=rounds,
+            collective=collective,
             signals=long_signals,
         )
     except DsfError as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"error: {error}", err=True)
+        sys.exit(BAD_INPUT)
     several = f"{processes} processes"
     click.echo(f"{layer}, L = {length}, {variant}, backend {backend}, one thread each\n")
     click.echo(f"{'':<14} {'seconds':>9} {'processor, busiest':>19}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..run import run
-from .job import Gradients, total
+from .job import Adjoints, Gradients, total
 from .pieces import Part
 from .transitions import Product, product
 
@@ -46,12 +46,10 @@ class Associative(Part):
         for piece, track in zip(self.pieces, self.tracks, strict=True):
             self.put(piece, self.ends, track.run(self.states(piece, start)))
 
-    def backward(
-        self, y: Tensor | None, ends: Sequence[Tensor | None]
-    ) -> tuple[Gradients, Gradients]:
+    def backward(self, y: Tensor | None, ends: Adjoints) -> tuple[Gradients, Gradients]:
         """The adjoints of inputs and start; what the later ranks' adjoint adds comes second."""
         job, ranks = self.job, self.job.ranks
-        gradients = [torch.zeros_like(x) for x in self.inputs]
+        gradients = self.gradients()
         last = ranks.rank + 1 == ranks.size
         begin = self._adjoint(gradients, y, ends, again=not last)
         zeros = job.zeros(self.inputs[0])
@@ -67,12 +65,7 @@ class Associative(Part):
         return list(gradients), begin[: len(self.start)]
 
     def _adjoint(
-        self,
-        gradients: Sequence[Tensor],
-        y: Tensor | None,
-        ends: Sequence[Tensor | None],
-        *,
-        again: bool = False,
+        self, gradients: Sequence[Tensor], y: Tensor | None, ends: Adjoints, *, again: bool = False
     ) -> Gradients:
         begins = self.job.zeros(self.inputs[0])
         for piece, track in zip(self.pieces, self.tracks, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,10 +15,15 @@ from dsf_sym.language.layer import Signal
 
 from ..choice import kernel
 from ..contract import LOW
+from ..native import Arguments, Kernel
 from ..run import run
 from .ranks import Ranks
 
+Adjoints = Sequence[Tensor | None]
+"""None stands for zero."""
 Gradients = list[Tensor | None]
+SPANS = 16
+"""The longest span of tokens over the first."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,14 @@ class Job:
         return like.new_empty((*lead, *shape_of(self.layer.output.dims, self.sizes)))
 
     def turn(self, inputs: Sequence[Tensor], start: Sequence[Tensor], y: Tensor) -> Turn:
-        """Run some of the work, its outputs to y; the graph is kept if gradients are asked for."""
-        leaves = [x.detach().requires_grad_(self.graph) for x in (*inputs, *start)]
-        state = tuple(leaves[len(inputs) :])
+        """Run some of the work, its outputs to y, ready for gradients if they are asked for."""
         if self._writes(y):
             made = kernel(self.layer)
-            given = made.arguments(leaves[: len(inputs)], state or None)
-            _, ends, _ = made.forward(given, into=y)
-            return Turn(leaves, len(inputs), y, ends)
+            given = made.arguments(inputs, start or None)
+            _, ends, kept = made.forward(given, keep=self.graph, into=y)
+            return Called(made, given, kept, y, ends)
+        leaves = [x.detach().requires_grad_(self.graph) for x in (*inputs, *start)]
+        state = tuple(leaves[len(inputs) :])
         signals = {s.name: x for s, x in zip(self.signals, leaves, strict=False)}
         with torch.set_grad_enabled(self.graph):
             out, end = run(
@@ -80,17 +85,66 @@ class Job:
                 **signals,
             )
         y.copy_(out.detach())
-        return Turn(leaves, len(inputs), out, end if isinstance(end, tuple) else (end,))
+        return Traced(leaves, len(inputs), out, end if isinstance(end, tuple) else (end,))
 
     def _writes(self, y: Tensor) -> bool:
         """Whether a kernel may write to y itself: fresh memory costs as much as its work."""
-        plain = self.schedule in ("auto", "recurrent") and not self.graph and y.is_contiguous()
-        return plain and self.backend == "cpp" and str(y.dtype) not in LOW
+        plain = self.schedule in ("auto", "recurrent") and y.is_contiguous()
+        if not plain or self.backend != "cpp" or str(y.dtype) in LOW:
+            return False
+        dtype = str(y.dtype).removeprefix("torch.")
+        return not self.graph or kernel(self.layer).differentiable(dtype)
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One run: its leaves (`count` inputs, then the start if it was given), outputs and ends."""
+class Turn(Protocol):
+    """One run: its ends, and the adjoints of what it was given."""
+
+    ends: tuple[Tensor, ...]
+
+    def adjoints(
+        self,
+        y: Tensor | None,
+        ends: Adjoints,
+        into: Adjoints = (),
+        *,
+        again: bool = False,
+    ) -> tuple[Gradients, Gradients]:
+        """The adjoints of the inputs and of the start, from those of outputs and ends.
+
+        into: where those of inputs may be written, None for nowhere. again: they will be asked for
+        once more.
+        """
+
+
+@dataclass
+class Called:
+    """A call of a kernel, and what its backward pass needs."""
+
+    kernel: Kernel
+    given: Arguments
+    kept: Any
+    y: Tensor
+    ends: tuple[Tensor, ...]
+
+    def adjoints(
+        self,
+        y: Tensor | None,
+        ends: Adjoints,
+        into: Adjoints = (),
+        *,
+        again: bool = False,
+    ) -> tuple[Gradients, Gradients]:
+        """By the adjoint kernel."""
+        if y is None and all(x is None for x in ends):
+            return [None] * len(self.given.inputs), [None] * len(self.given.state or ())
+        seed = torch.zeros_like(self.y) if y is None else y
+        found, begins = self.kernel.backward(self.given, self.kept, seed, ends, into=into)
+        return list(found), list(begins) if self.given.state else []
+
+
+@dataclass
+class Traced:
+    """A run in torch's autograd: its leaves (`count` inputs, then the start if it was given)."""
 
     leaves: Sequence[Tensor]
     count: int
@@ -98,12 +152,14 @@ class Turn:
     ends: tuple[Tensor, ...]
 
     def adjoints(
-        self, y: Tensor | None, ends: Sequence[Tensor | None], *, again: bool = False
+        self,
+        y: Tensor | None,
+        ends: Adjoints,
+        into: Adjoints = (),
+        *,
+        again: bool = False,
     ) -> tuple[Gradients, Gradients]:
-        """The adjoints of the inputs and of the start, from those of outputs and ends.
-
-        again: they will be asked for once more.
-        """
+        """By the graph."""
         pairs = zip((self.y, *self.ends), (y, *ends), strict=True)
         seeded = [(x, seed) for x, seed in pairs if seed is not None and x.requires_grad]
         found: Gradients = [None] * len(self.leaves)
@@ -117,10 +173,23 @@ class Turn:
         return found[: self.count], found[self.count :]
 
 
-def total(a: Sequence[Tensor | None], b: Sequence[Tensor | None]) -> Gradients:
-    """Sums of adjoints, where None is zero."""
+def total(a: Adjoints, b: Adjoints) -> Gradients:
+    """Sums of adjoints."""
     pairs = zip(a, b, strict=True)
     return [x if y is None else y if x is None else x + y for x, y in pairs]
+
+
+def spans(length: int, first: int) -> list[int]:
+    """Lengths of spans of tokens: each as long as all before it, up to SPANS times the first.
+
+    Few calls for a long sequence, and little to run again where two runs soon agree.
+    """
+    found: list[int] = []
+    left = length
+    while left:
+        found.append(min(max(first, min(length - left, SPANS * first)), left))
+        left -= found[-1]
+    return found
 
 
 def flushed(x: Tensor) -> Tensor:
@@ -128,4 +197,4 @@ def flushed(x: Tensor) -> Tensor:
     return x.where(x.abs() >= torch.finfo(x.dtype).tiny, 0)
 
 
-__all__ = ["Gradients", "Job", "Turn", "flushed", "total"]
+__all__ = ["Adjoints", "Gradients", "Job", "Turn", "flushed", "spans", "total"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import statistics
 import tempfile
 import time
@@ -19,14 +20,17 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from dsf_sym import Layer, find
-from dsf_sym.errors import SizeError
+from dsf_sym.errors import DsfError, SizeError
 
+from ..contract import ContractViolation
 from ..run import run as run_whole
 from .ranks import WorkerLost
 from .run import run
 
 PART = 64
 """Parts begin where the chunks of generated code begin, so that they compute the same bits."""
+POLL = 0.1
+"""Seconds between looks at whether a process has failed."""
 
 
 def launch(
@@ -52,20 +56,45 @@ def launch(
 
     Raises
     ------
+    DsfError
+        What `work` raised in one of them; the others are ended.
+    ContractViolation
+        "nccl" is asked for where there are fewer GPUs than processes.
     WorkerLost
         A process ended without a result; the others are ended too.
     """
-    with tempfile.TemporaryDirectory(prefix="dsf-ranks-") as folder:
+    if collective == "nccl":
+        _require_gpus(processes)
+    with tempfile.TemporaryDirectory(prefix="dsf-ranks-") as name:
+        folder = Path(name)
         job = (work, processes, folder, arguments, collective, timeout, threads)
+        started = mp.start_processes(_begin, job, processes, join=False, start_method=_way())
+        errors: list[DsfError] = []
+        done = False
         try:
-            mp.start_processes(_begin, job, nprocs=processes, start_method=_way())
+            while not done:
+                # Looked for first: who has ended when another tells of it is then found by `join`.
+                failed = any(folder.glob("*.error"))
+                done = started.join(POLL) or failed
         except (mp.ProcessExitedException, mp.ProcessRaisedException) as error:
-            raise WorkerLost(
-                f"launch({work.__name__}, {processes}): {str(error).strip()}"
-            ) from None
-        return [
-            torch.load(Path(folder) / f"{rank}.pt", weights_only=False) for rank in range(processes)
-        ]
+            errors.append(WorkerLost(f"launch({work.__name__}, {processes}): {str(error).strip()}"))
+        errors += (pickle.loads(file.read_bytes()) for file in sorted(folder.glob("*.error")))
+        if errors:
+            for process in started.processes:
+                process.terminate()
+                process.join()
+            # Who lost another did so because of what that one met.
+            raise min(errors, key=lambda error: isinstance(error, WorkerLost))
+        return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(processes)]
+
+
+def _require_gpus(processes: int) -> None:
+    found = torch.cuda.device_count()
+    if found < processes:
+        raise ContractViolation(
+            f"collective 'nccl' for {processes} processes: each needs its own GPU, and torch "
+            f"{torch.__version__} sees {found}; with 'gloo' they run on the CPU"
+        )
 
 
 def _way() -> str:
@@ -80,7 +109,7 @@ def _begin(
     rank: int,
     work: Callable[..., Any],
     processes: int,
-    folder: str,
+    folder: Path,
     arguments: tuple[Any, ...],
     collective: str,
     timeout: float,
@@ -88,6 +117,8 @@ def _begin(
 ) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
+    if collective == "nccl":
+        torch.cuda.set_device(rank)
     dist.init_process_group(
         collective,
         init_method=f"file://{folder}/store",
@@ -95,7 +126,12 @@ def _begin(
         world_size=processes,
         timeout=timedelta(seconds=timeout),
     )
-    torch.save(work(*arguments), Path(folder) / f"{rank}.pt")
+    try:
+        torch.save(work(*arguments), folder / f"{rank}.pt")
+    except DsfError as error:
+        written = folder / f"{rank}.part"
+        written.write_bytes(pickle.dumps(error))
+        written.replace(written.with_suffix(".error"))
     dist.destroy_process_group()
 
 
@@ -140,6 +176,7 @@ def compare(
     backend: str = "auto",
     backward: bool = False,
     rounds: int = 3,
+    collective: str = "gloo",
 ) -> Comparison:
     """One sequence on one process beside several, each with one thread.
 
@@ -153,19 +190,24 @@ def compare(
         Outputs and the gradients of all inputs.
     rounds
         How often each has its turn, after a first that is not counted.
+    collective
+        Of `launch`; with "nccl" each process runs its part on its own GPU.
 
     Raises
     ------
+    DsfError
+        As `launch`.
     SizeError
         The sequence is too short to give every process a part.
     """
+    find(layer)
     if length < processes * PART:
         raise SizeError(
             f"compare({layer}, {length}): parts begin at multiples of {PART} tokens; give at least "
             f"{processes * PART} tokens for {processes} processes"
         )
     options = (layer, length, signals, variant, backend, backward, rounds)
-    found = launch(_compared, processes, *options)
+    found = launch(_compared, processes, *options, collective=collective)
     one, several = (
         [
             statistics.median(
@@ -202,7 +244,8 @@ def _compared(
 ) -> dict[str, Any]:
     """On every rank: the whole sequence on rank 0 alone, then a part of it on each, in turns."""
     layer, rank, size = find(name), dist.get_rank(), dist.get_world_size()
-    given = signals(layer, length)
+    device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+    given = {n: x.to(device) for n, x in signals(layer, length).items()}
     ends = [length * r // size // PART * PART for r in range(size)] + [length]
     own = slice(ends[rank], ends[rank + 1])
     tokens = {s.name for s in layer.of_kind("token")}
@@ -236,6 +279,8 @@ def _timed(call: Callable[[], Result] | None) -> tuple[float, float]:
     began, worked = time.perf_counter(), time.process_time()
     if call is not None:
         call()
+        if dist.get_backend() == "nccl":
+            torch.cuda.synchronize()
     work = time.process_time() - worked
     dist.barrier()
     return time.perf_counter() - began, work

@@ -55,7 +55,17 @@ class Ranks:
         return dist.get_world_size(self.group)
 
     def agree(self, facts: Mapping[str, object], like: Tensor) -> None:
-        """ContractViolation where another process was called with other facts, which is named."""
+        """ContractViolation where another process was called with other facts, which is named.
+
+        Also where the group's backend cannot send tensors from where `like` is.
+        """
+        devices = dist.get_backend_config(self.group)
+        if f"{like.device.type}:" not in devices:
+            raise ContractViolation(
+                f"{self.call}: the signals are on {like.device.type}, and the process group sends "
+                f"from {devices}; move the signals, or call init_process_group with 'gloo' for the "
+                "CPU, 'nccl' for GPUs"
+            )
         own = torch.tensor([_number(x) for x in facts.values()], device=like.device)
         found = [torch.empty_like(own) for _ in range(self.size)]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-import torch
 from torch import Tensor
 
-from .job import Gradients, total
+from .job import Adjoints, Gradients, total
 from .pieces import Part
 
 
@@ -45,12 +44,10 @@ class Relay(Part):
         left = list(zip(self.pieces, self.tracks, strict=True))[first:]
         return any(track.ahead(self.states(piece, zeros)) for piece, track in reversed(left))
 
-    def backward(
-        self, y: Tensor | None, ends: Sequence[Tensor | None]
-    ) -> tuple[Gradients, Gradients]:
+    def backward(self, y: Tensor | None, ends: Adjoints) -> tuple[Gradients, Gradients]:
         """The adjoints of inputs and start; those of states come from the next rank."""
         job, ranks = self.job, self.job.ranks
-        gradients = [torch.zeros_like(x) for x in self.inputs]
+        gradients = self.gradients()
         begins = job.zeros(self.inputs[0])
         after = self._expected(ranks.rank + 1)
         sent = []

@@ -35,7 +35,7 @@ def run(
     group: Any = None,
     timeout: float = 300.0,
     pieces: int | None = None,
-    span: int = 16384,
+    span: int = 4096,
     chunk: int | None = None,
     check_domains: bool = False,
     **signals: Tensor,
@@ -69,10 +69,12 @@ def run(
     timeout
         Seconds to wait for another process.
     pieces
-        relay: so many pieces at least, where there are so many; by default 8 for each process.
-        Gradients that are sums over lanes are rounded differently where lanes are apart.
+        relay: so many pieces at least, where there are so many; by default one for each head of
+        each sequence with compiled kernels, and else 4 for each process. Gradients that are sums
+        over lanes are rounded differently where lanes are apart.
     span
-        Run so many tokens at a time. `associative` compares states after each.
+        Run so many tokens at first; later spans double in length, up to 16 times as many. What
+        began from another start is run again until the states after a span are the same.
     signals
         Tokens [B, H, L, ...] of this process, and constants [H, ...]. Parts but the last should be
         a multiple of 64 tokens long, as chunks begin there. The gradient of a constant is what this

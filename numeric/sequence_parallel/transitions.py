@@ -28,7 +28,7 @@ from dsf_sym.language.graph import walk
 from dsf_sym.language.tensor import Input, Number, broadcast
 
 from ..contract import ContractViolation
-from .job import flushed
+from .job import flushed, spans
 
 AXES = "abcdefg"
 MIXED = "pqrstuv"
@@ -191,8 +191,8 @@ def product(
     sizes
         The sizes that they have, B, H and L included.
     span
-        So many tokens are run at a time. Once Φ is zero it stays so, and the rest is not run;
-        what is below the smallest normal number is zero.
+        So many tokens are run first. Once Φ is zero it stays so, and the rest is not run; what is
+        below the smallest normal number is zero.
     """
     plan = linear(layer)
     states = plan.layer.of_kind("state")
@@ -200,10 +200,12 @@ def product(
     # Columns lie side by side along a free axis if there is one: in a batch each copies the tokens.
     aside = next((d for d in plan.free if all(d in s.dims for s in states)), None)
     columns = _starts(plan, sizes, next(iter(signals.values())), count)
-    for at in range(0, sizes["L"], span):
+    at = 0
+    for length in spans(sizes["L"], span):
         some = {
-            n: x[:, :, at : at + span] if _is_token(layer, n) else x for n, x in signals.items()
+            n: x[:, :, at : at + length] if _is_token(layer, n) else x for n, x in signals.items()
         }
+        at += length
         given = _beside(plan, some, sizes, aside, count)
         start = tuple(_packed(x, s.dims, aside) for s, x in zip(states, columns, strict=True))
         _, end = run(plan.layer, state=start if len(start) > 1 else start[0], **given)
