@@ -1,7 +1,8 @@
 """`dsf bench code`: generated code beside other people's, and beside what the machine allows.
 
 Nothing is timed that does not agree with the definition. All contenders of a comparison take turns
-in one process, so that a busy machine is busy for all of them; figures are medians.
+in one process, and with them what the machine's rates are measured by, so that a busy machine is
+busy for all of them; figures are medians.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import statistics
-import time
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from dsf_sym.errors import DsfError
 from . import native, samples
 from .budgets import budget
 from .choice import kernel
-from .limits import Machine, work
+from .limits import Machine, Probes, clock, work
 from .oracle import definition
 from .peers import PEERS, Peer, arguments, causal_softmax, inputs
 from .run import ORDER, run, schedules
@@ -61,6 +62,7 @@ class Timing:
     bytes: int
     operations: int
     limit: float
+    machine: Machine
     error: float
 
     @property
@@ -110,7 +112,7 @@ def compare(
     lengths: Sequence[int] = LENGTHS,
     batches: Sequence[int] = BATCHES,
     *,
-    machine: Machine,
+    probes: Probes,
     rounds: int = 7,
     limit: float = 10.0,
 ) -> Iterator[Timing | Absent]:
@@ -122,12 +124,13 @@ def compare(
         Names of layers that have peers.
     lengths, batches
         Numbers of tokens, and of sequences.
-    machine
-        Its rates, from which limits are formed.
+    probes
+        What the machine's rates are measured by, in turn with the contenders.
     rounds
         How often each contender has its turn.
     limit
-        Seconds: a pass that would take longer is left out, and named.
+        Seconds: a pass that would take longer is left out, and named. The turns of one together
+        take no longer, but that it has one.
 
     Raises
     ------
@@ -141,7 +144,7 @@ def compare(
         yield from _entered(race)
         for length in sorted(lengths):
             for batch in sorted(batches):
-                yield from _heat(race, batch, length, machine, rounds)
+                yield from _heat(race, batch, length, probes, rounds)
 
 
 def _entered(race: Race) -> Iterator[Absent]:
@@ -162,7 +165,7 @@ def _entered(race: Race) -> Iterator[Absent]:
 
 
 def _heat(
-    race: Race, batch: int, length: int, machine: Machine, rounds: int
+    race: Race, batch: int, length: int, probes: Probes, rounds: int
 ) -> Iterator[Timing | Absent]:
     """All contenders on the same signals."""
     layer, tokens = race.layer, batch * length
@@ -174,8 +177,9 @@ def _heat(
         if (name, False) in race.out:
             continue
         if not reason:
-            right = _softmax(given) if name == SOFTMAX else want
-            errors[name] = _error(call, inputs(given, arguments(call)), right)
+            y, reason = _attempt(name, _pass(call, inputs(given, arguments(call)), False))
+        if not reason:
+            errors[name] = _error(y, _softmax(given) if name == SOFTMAX else want)
             allowed = budget(schedule_of(layer), "float32")
             if not errors[name] <= allowed:
                 reason = f"{errors.pop(name):.1e} from the definition at L = {length}"
@@ -200,8 +204,15 @@ def _heat(
                 yield Absent(layer.name, name, reason)
                 continue
             call = race.calls[name]
-            passes[name] = _pass(call, inputs(given, arguments(call)), backward)
-        taken = interleaved(passes, rounds, race.limit)
+            made = _pass(call, inputs(given, arguments(call)), backward)
+            new = backward and (name, True) not in race.last
+            if new and (reason := _attempt(name, made)[1]):
+                race.out.add((name, backward))
+                yield Absent(layer.name, name, f"with backward: {reason}")
+                continue
+            passes[name] = made
+        taken = interleaved({**passes, **probes.calls}, rounds, race.limit)
+        machine = probes.machine({name: taken.pop(name) for name in probes.calls})
         least = work(layer, sizes, backward=backward)
         for name, seconds in taken.items():
             race.last[name, backward] = seconds, tokens
@@ -216,8 +227,19 @@ def _heat(
                 bytes=least.bytes,
                 operations=least.operations,
                 limit=least.seconds(machine) * 1e3,
+                machine=machine,
                 error=errors[name],
             )
+
+
+def _attempt(name: str, call: Call) -> tuple[Any, str]:
+    """What a call gives, or why a peer's fails; what fails of ours is not caught."""
+    try:
+        return call(), ""
+    except Exception as error:
+        if name in OURS:
+            raise
+        return None, textwrap.shorten(f"{type(error).__name__}: {error}", 90, placeholder=" ...")
 
 
 def schedule_of(layer: Layer) -> str:
@@ -288,7 +310,7 @@ def _definition(layer: Layer, given: Mapping[str, Any]) -> Any:
     want = torch.from_numpy(prefix)
     if next(exact[n] for n in tokens).shape[2] <= PREFIX:
         return want
-    whole = generated(layer)(*exact.values())
+    whole = _in_spans(layer, exact)
     error = float((whole[:, :, :PREFIX] - want).abs().max() / want.abs().max())
     if not error <= budget(schedule_of(layer), "float64"):
         raise DsfError(
@@ -298,15 +320,25 @@ def _definition(layer: Layer, given: Mapping[str, Any]) -> Any:
     return whole
 
 
+def _in_spans(layer: Layer, given: Mapping[str, Any]) -> Any:
+    """The outputs of generated code, PREFIX tokens at a time: the states of more fill memory."""
+    tokens = [s.name for s in layer.of_kind("token")]
+    parts, state = [], None
+    for at in range(0, given[tokens[0]].shape[2], PREFIX):
+        some = {n: x[:, :, at : at + PREFIX] if n in tokens else x for n, x in given.items()}
+        y, state = run(layer, "torch", "auto", state, **some)
+        parts.append(y)
+    return torch.cat(parts, 2)
+
+
 def _softmax(given: Mapping[str, Any]) -> Any:
     """Causal softmax attention by its definition, on a prefix."""
     few = {n: given[n][:, :, : PREFIX // 8].double().numpy() for n in ("q", "k", "v")}
     return torch.from_numpy(definition(find("softmax_attention"), few)[0])
 
 
-def _error(call: Callable[..., Any], leaves: Sequence[Any], want: Any) -> float:
-    with torch.no_grad():
-        got = call(*leaves)[:, :, : want.shape[2]]
+def _error(y: Any, want: Any) -> float:
+    got = y[:, :, : want.shape[2]]
     if got.shape != want.shape:
         return math.inf
     error = float((got.double() - want).abs().max() / want.abs().max())
@@ -335,50 +367,17 @@ def interleaved(
 ) -> dict[Any, float]:
     """Median seconds of each call, all taking turns; a first round is not counted.
 
-    What takes longer than `longest` seconds has no further turn.
+    What would with one more have taken longer than `longest` seconds in all has no further turn.
     """
     taken: dict[Any, list[float]] = {name: [] for name in calls}
-    first: dict[Any, float] = {}
-    for turn in range(rounds + 1):
+    for _ in range(rounds + 1):
         for name, call in calls.items():
-            if first.get(name, 0.0) > longest:
-                continue
-            began = time.perf_counter()
-            call()
-            seconds = time.perf_counter() - began
-            if turn:
-                taken[name].append(seconds)
-            else:
-                first[name] = seconds
-    return {name: statistics.median(times or [first[name]]) for name, times in taken.items()}
-
-
-def peak(call: Call) -> int:
-    """The largest number of bytes that tensors made by a call hold at one time."""
-    from torch.multiprocessing.reductions import StorageWeakRef
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils._pytree import tree_leaves
-
-    class Watch(TorchDispatchMode):
-        live: dict[int, tuple[Any, int]] = {}  # noqa: RUF012
-        most = 0
-
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
-            out = func(*args, **(kwargs or {}))
-            for x in tree_leaves(out):
-                if isinstance(x, torch.Tensor):
-                    storage = x.untyped_storage()
-                    key = storage._cdata
-                    if key not in self.live or self.live[key][0].expired():
-                        self.live[key] = StorageWeakRef(storage), storage.nbytes()
-            if sum(n for _, n in self.live.values()) > self.most:
-                self.live = {k: v for k, v in self.live.items() if not v[0].expired()}
-                self.most = max(self.most, sum(n for _, n in self.live.values()))
-            return out
-
-    with Watch() as watch:
-        call()
-    return watch.most
+            times = taken[name]
+            if not times or sum(times) + times[-1] <= longest:
+                began = clock()
+                call()
+                times.append(clock() - began)
+    return {name: statistics.median(times[1:] or times) for name, times in taken.items()}
 
 
 __all__ = [
@@ -390,6 +389,5 @@ __all__ = [
     "compare",
     "drawn",
     "long_signals",
-    "peak",
     "signals",
 ]

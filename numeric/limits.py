@@ -1,6 +1,7 @@
 """What a layer cannot be faster than here: its bytes by the bandwidth, its operations by the peak.
 
-Both rates are measured when they are asked for, on as many threads as torch uses.
+Both rates are measured, on as many threads as torch uses: alone, or in turn with what is timed, so
+that a busy machine is as busy for them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ from dsf_sym.language.evaluate import shape_of
 
 FLOAT = 4
 FUNCTION = 20
-"""Operations of one exp: reduction to |f| <= 1/2 (4), polynomial of degree 6 (12), scaling (4)."""
+"""Operations of one exp: ten instructions, and two operations in the time of each.
+
+They are the product with log2 e, rounding, the difference f with |f| <= 1/2, a polynomial of degree
+6 in f (six), and scaling by a power of two. The peak is reached by instructions that multiply and
+add: one that does less takes as long.
+"""
 ADJOINT = 3
 """Operations of forward and backward over those of forward: the step, and two for its adjoint."""
 
@@ -55,30 +61,53 @@ class Work:
         return "memory" if memory else "arithmetic"
 
 
-def measure(*, size: int = 1 << 25, side: int = 1536, rounds: int = 5) -> Machine:
-    """The bandwidth and the peak, the best of several rounds.
+class Probes:
+    """What is timed for the rates: `c = a + 3 b` over large arrays, and a product of matrices.
 
     Parameters
     ----------
     size
         Numbers in each of three arrays, more than caches hold.
     side
-        Of the square matrices of a product.
+        Of the square matrices.
     """
-    a, b, c = (torch.ones(size) for _ in range(3))
-    moved = 3 * FLOAT * size / _best(lambda: torch.add(a, b, alpha=3, out=c), rounds)
-    x, y, z = (torch.ones(side, side) for _ in range(3))
-    product = 2 * side**3 / _best(lambda: torch.mm(x, y, out=z), rounds)
-    return Machine(torch.get_num_threads(), moved, product)
+
+    def __init__(self, *, size: int = 1 << 25, side: int = 1536) -> None:
+        a, b, c = (torch.ones(size) for _ in range(3))
+        x, y, z = (torch.ones(side, side) for _ in range(3))
+        self.bytes, self.operations = 3 * FLOAT * size, 2 * side**3
+        self.calls: dict[str, Callable[[], object]] = {
+            "bandwidth": lambda: torch.add(a, b, alpha=3, out=c),
+            "peak": lambda: torch.mm(x, y, out=z),
+        }
+
+    def machine(self, seconds: Mapping[str, float]) -> Machine:
+        """The rates, from the seconds that each call took."""
+        moved, product = self.bytes / seconds["bandwidth"], self.operations / seconds["peak"]
+        return Machine(torch.get_num_threads(), moved, product)
+
+
+def measure(probes: Probes | None = None, *, rounds: int = 5) -> Machine:
+    """The bandwidth and the peak, the best of several rounds."""
+    made = probes or Probes()
+    return made.machine({name: _best(call, rounds) for name, call in made.calls.items()})
+
+
+def clock() -> float:
+    """Seconds: of the processor where torch uses one thread, which other processes do not lengthen.
+
+    On several threads they are those of the clock on the wall.
+    """
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def _best(call: Callable[[], object], rounds: int) -> float:
     call()
     best = math.inf
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = clock()
         call()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, clock() - began)
     return best
 
 
@@ -110,4 +139,4 @@ def work(layer: Layer, sizes: Mapping[str, int], *, backward: bool = False) -> W
     return Work(FLOAT * (inputs + outputs), operations)
 
 
-__all__ = ["ADJOINT", "FUNCTION", "Machine", "Work", "measure", "work"]
+__all__ = ["ADJOINT", "FUNCTION", "Machine", "Probes", "Work", "clock", "measure", "work"]

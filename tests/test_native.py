@@ -1,5 +1,6 @@
 """Compiled C++ kernels: values, gradients, hand-over, planted bugs, and what surrounds them."""
 
+import re
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,7 @@ from codegen_layers import EXTRA
 from kernel_checks import error, gradients, tuple_of
 
 import numeric
-from dsf_sym import KernelLayer, find
+from dsf_sym import Const, KernelLayer, Positive, State, Vec, exp, find, layer, outer, scale
 from dsf_sym.codegen import generate_cpp
 from dsf_sym.errors import NotAffine, UnknownName
 from dsf_sym.language.loading import catalogue
@@ -281,6 +282,37 @@ def test_the_structure_chooses_the_kernel():
     assert said("lru") == "Kernel: a plain loop over tokens: no state has the output's axis d."
     renamed = LAYERS["gla"].given(name="mine", k="1 - alpha")
     assert "rows apart" in generate_cpp(renamed)
+
+
+@layer
+def falling(
+    S: State["d", "n"],
+    q: Vec["n"],
+    k: Vec["n"],
+    v: Vec["d"],
+    eta: Positive["d"],
+    a: Const[Positive["d", "n"]],
+):
+    """The decay is e to a product of what changes and what does not, with a sign."""
+    return exp(-scale(eta, a, axis="d")) * S + outer(eta * v, k), S @ q
+
+
+def test_the_exponential_of_a_product_is_given_what_does_not_change_last():
+    assert "exp_(Delta_i[c], A_i) * h_i" in generate_cpp(LAYERS["s6"])
+    text = generate_cpp(falling)
+    assert "exp_(eta_i[c], -a_i) * S_i" in text
+    given = samples.signals(falling, SIZES, (1, 2, 37), seed=0)
+    made = native.Kernel(falling, text, native.Builder(flags=QUICK))
+    assert error(made(**given), definition(falling, given)) <= budget("recurrent", "float64")
+
+
+def test_one_product_of_two_signals_along_the_lanes_is_not_kept():
+    def kept(name):
+        return set(re.findall(r"T\* at_(factor\d+);", generate_cpp(LAYERS[name])))
+
+    assert kept("s6") == set()
+    assert len(kept("s6_softplus")) == 1
+    assert kept("gla") != set()
 
 
 def test_text_is_the_same_every_time_and_a_sum_over_the_past_has_none():

@@ -1,6 +1,7 @@
 """The benchmark of generated code: what it loads, refuses, times, and fits."""
 
 import sys
+import time
 
 import pytest
 
@@ -35,6 +36,16 @@ def wrong(q, k, v):
 def late(q, k, v):
     y = right(q, k, v)
     return torch.cat([y[:, :, :-1], 2 * y[:, :, -1:]], 2)
+
+def forward_only(q, k, v):
+    y = torch.zeros_like(v)
+    scores = (q @ k.mT).tril().exp()
+    y += scores.log_() @ v
+    return y.nan_to_num()
+
+def refuses(q, k, v):
+    assert q.shape[2] % 16 == 0, "whole chunks"
+    return right(q, k, v)
 
 SCALE = 1
 """
@@ -78,8 +89,21 @@ MACHINE = Machine(threads=1, bandwidth=1e9, peak=1e9)
 """A machine on which every limit is easily computed."""
 
 
-def race(*arguments, **options):
-    return list(bench.compare(*arguments, machine=MACHINE, **options))
+class Still(limits.Probes):
+    """A machine whose rates need not be measured."""
+
+    def __init__(self):
+        self.calls = {}
+
+    def machine(self, seconds):
+        return MACHINE
+
+
+STILL = Still()
+
+
+def race(*arguments, probes=STILL, **options):
+    return list(bench.compare(*arguments, probes=probes, **options))
 
 
 def test_what_agrees_is_timed_and_what_does_not_is_named(monkeypatch):
@@ -107,10 +131,20 @@ def test_long_outputs_are_held_against_float64_code_that_agrees_on_a_prefix(monk
     monkeypatch.setattr(bench, "PREFIX", 16)
     rows = race(["linear_attention"], [32], [1], rounds=1)
     assert [x.contender for x in rows if isinstance(x, bench.Absent)] == ["fake-peer late"]
-    right = bench.generated(find("linear_attention"))
-    monkeypatch.setattr(bench, "generated", lambda layer, backend="torch": lambda *xs: -right(*xs))
+    right = bench._in_spans
+    monkeypatch.setattr(bench, "_in_spans", lambda layer, given: -right(layer, given))
     with pytest.raises(DsfError, match=r"torch code in float64 is .* from the definition"):
         bench._definition(find("linear_attention"), bench.signals(find("linear_attention"), 32))
+
+
+@pytest.mark.parametrize("name", ["s6", "linear_attention_normalised"])
+def test_spans_of_tokens_make_up_the_whole(name, monkeypatch):
+    monkeypatch.setattr(bench, "PREFIX", 16)
+    layer = find(name)
+    drawn = samples.signals(layer, {"n": 2, "d": 3}, (1, 2, 40), seed=1)
+    given = {n: torch.from_numpy(x) for n, x in drawn.items()}
+    y, _ = numeric.run(layer, "torch", **given)
+    assert torch.allclose(bench._in_spans(layer, given), y, rtol=1e-12)
 
 
 def test_generated_code_that_is_wrong_is_not_timed(monkeypatch):
@@ -144,16 +178,30 @@ def test_what_would_take_longer_than_the_limit_is_left_out_and_named(monkeypatch
     assert {row.length for row in timed if row.contender == "fake-peer right"} == {8}
 
 
-def test_contenders_take_turns_and_a_slow_one_has_none_after_the_first(monkeypatch):
+def test_a_pass_of_a_peer_that_fails_is_named(monkeypatch):
+    monkeypatch.setattr(bench, "PEERS", (fake("refuses"), fake("forward_only")))
+    monkeypatch.setattr(bench, "OURS", ("torch",))
+    rows = race(["linear_attention"], [8, 16], [1], rounds=1)
+    reasons = {row.contender: row.reason for row in rows if isinstance(row, bench.Absent)}
+    assert reasons["fake-peer refuses"] == "AssertionError: whole chunks"
+    assert reasons["fake-peer forward_only"].startswith("with backward: RuntimeError: one of")
+    timed = [row for row in rows if isinstance(row, bench.Timing)]
+    ways = [(row.length, row.backward) for row in timed if "forward_only" in row.contender]
+    assert ways == [(8, False), (16, False)]
+    with pytest.raises(ZeroDivisionError):
+        bench._attempt("torch", lambda: 1 / 0)
+
+
+def test_contenders_take_turns_until_the_limit(monkeypatch):
     turns = []
     clock = iter(range(0, 10**6))
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(bench, "clock", lambda: next(clock))
 
     def slow():
         turns.append("slow")
         next(clock)
 
-    taken = bench.interleaved({"quick": lambda: turns.append("quick"), "slow": slow}, 2, 1.0)
+    taken = bench.interleaved({"quick": lambda: turns.append("quick"), "slow": slow}, 3, 3.0)
     assert turns == ["quick", "slow", "quick", "quick"]
     assert taken == {"quick": 1, "slow": 2}
 
@@ -178,15 +226,48 @@ def test_the_limit_is_the_larger_of_bytes_and_operations():
 
 
 def test_the_rates_are_measured():
-    machine = limits.measure(size=1 << 12, side=32, rounds=2)
+    probes = limits.Probes(size=1 << 12, side=32)
+    machine = limits.measure(probes, rounds=2)
     assert machine.bandwidth > 0 and machine.peak > 0
     assert machine.threads == torch.get_num_threads() and "GFLOP/s, measured on" in str(machine)
+    found = probes.machine({"bandwidth": 0.5, "peak": 0.25})
+    assert found.bandwidth == 2 * 3 * 4 * (1 << 12) and found.peak == 4 * 2 * 32**3
+
+
+def test_the_time_of_one_thread_is_that_of_the_processor():
+    threads = torch.get_num_threads()
+    try:
+        for count, waits in ((1, False), (2, True)):
+            torch.set_num_threads(count)
+            began = limits.clock()
+            time.sleep(0.2)
+            assert (limits.clock() - began > 0.1) == waits
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_the_rates_have_their_turns_among_the_contenders(monkeypatch):
+    monkeypatch.setattr(bench, "PEERS", ())
+    monkeypatch.setattr(bench, "OURS", ("torch",))
+    turns = []
+
+    def interleaved(calls, rounds, longest):
+        turns.append(list(calls))
+        return dict.fromkeys(calls, 0.5)
+
+    monkeypatch.setattr(bench, "interleaved", interleaved)
+    rows = race(["scalar_gated"], [8], [1], probes=limits.Probes(size=16, side=2), rounds=1)
+    timed = [row for row in rows if isinstance(row, bench.Timing)]
+    assert turns == [["torch", bench.SOFTMAX, "bandwidth", "peak"]] * 2
+    assert {row.contender for row in timed} == {"torch", bench.SOFTMAX}
+    assert {(row.machine.bandwidth, row.machine.peak) for row in timed} == {(384.0, 32.0)}
+    assert all(row.limit == max(row.bytes / 384, row.operations / 32) * 1e3 for row in timed)
 
 
 def test_the_peak_counts_what_is_alive_at_one_time():
-    assert bench.peak(lambda: torch.ones(1000).add(1).sum()) == 2 * 4000
+    assert growth.peak(lambda: torch.ones(1000).add(1).sum()) == 2 * 4000
     x = torch.ones(1000, requires_grad=True)
-    assert bench.peak(lambda: torch.autograd.grad((x * x).sum(), x)) >= 2 * 4000
+    assert growth.peak(lambda: torch.autograd.grad((x * x).sum(), x)) >= 2 * 4000
 
 
 def test_the_fitted_line():
@@ -225,7 +306,7 @@ def test_a_picture_has_every_layer(tmp_path):
     from numeric.bench_plot import plot
 
     rows = [
-        bench.Timing("gla", 1, n, way, name, 2.0 * n, 1.0, 1, 1, 1.0 * n, 0.0)
+        bench.Timing("gla", 1, n, way, name, 2.0 * n, 1.0, 1, 1, 1.0 * n, MACHINE, 0.0)
         for n in (8, 16)
         for way in (False, True)
         for name in ("cpp", "other")
@@ -272,6 +353,6 @@ def test_memory_is_linear_in_the_length(name, schedule):
             y, _ = numeric.run(layer, "torch", schedule, chunk=16, **leaves)
             torch.autograd.grad(y.sum(), list(leaves.values()), allow_unused=True)
 
-        return bench.peak(both)
+        return growth.peak(both)
 
     assert bytes_of(256) <= 2.2 * bytes_of(128)

@@ -10,16 +10,19 @@ from typing import Any
 
 import click
 
+from ..errors import DsfError
 from .common import emit_json, numeric_part, require_writable
 
 ACCOUNT = """\
-limit       the larger of bytes / bandwidth and operations / peak, in float32
+limit       the larger of bytes / bandwidth and operations / peak, in float32, both
+            measured in turn with what is timed
 bytes       forward: every signal is read once, the outputs are written; with
             backward signals are read twice and their adjoints written, outputs
             written and their adjoints read
 operations  those of the step as written (dsf check), {function} for an elementary
             function; with backward {adjoint} times as many
-columns     milliseconds, times the limit, times our first, error
+columns     milliseconds, of the processor where one thread is used; times the limit,
+            times our first, error
 """
 
 
@@ -53,18 +56,20 @@ def code(plan: Plan) -> None:
     bench, limits, growth = map(numeric_part, ("bench", "limits", "growth"))
     bench.torch.set_num_threads(plan.threads)
     os.environ["OMP_NUM_THREADS"] = str(plan.threads)
-    machine = limits.measure()
+    probes = limits.Probes()
+    machine = limits.measure(probes)
     load = os.getloadavg()[0]
-    plan.say(f"{machine}; load {load:.1f}; medians of {plan.rounds}\n")
+    plan.say(f"at best {machine}; load {load:.1f}; medians of {plan.rounds}\n")
     plan.say(ACCOUNT.format(function=limits.FUNCTION, adjoint=limits.ADJOINT))
     data: dict[str, Any] = {"threads": plan.threads, "load": load, "rounds": plan.rounds}
     data |= {"machine": {"bandwidth": machine.bandwidth, "peak": machine.peak}}
     layers = plan.layers or bench.LAYERS
-    timings = _timings(plan, bench, machine, layers, data)
-    _growth(plan, growth, layers, data)
-    _decoding(plan, growth, layers, data)
-    if plan.processes > 1:
-        _shared(plan, bench, layers, data)
+    timings = _timings(plan, bench, probes, layers, data)
+    compiled = growth.compiled(layers)
+    _growth(plan, growth, compiled, data)
+    _decoding(plan, growth, compiled, data)
+    if plan.processes > 1 and compiled:
+        _shared(plan, bench, compiled, data)
     if plan.plot is not None:
         numeric_part("bench_plot").plot(timings, plan.plot)
         plan.say(f"\nwrote {plan.plot}")
@@ -77,13 +82,13 @@ def _way(backward: bool) -> str:
 
 
 def _timings(
-    plan: Plan, bench: Any, machine: Any, layers: Sequence[str], data: dict[str, Any]
+    plan: Plan, bench: Any, probes: Any, layers: Sequence[str], data: dict[str, Any]
 ) -> list[Any]:
     data |= {"timings": [], "absent": []}
     rows = []
     shown = None
     lengths, batches = plan.lengths or bench.LENGTHS, plan.batches or bench.BATCHES
-    options = {"machine": machine, "rounds": plan.rounds, "limit": plan.limit}
+    options = {"probes": probes, "rounds": plan.rounds, "limit": plan.limit}
     for row in bench.compare(layers, lengths, batches, **options):
         if isinstance(row, bench.Absent):
             data["absent"].append(asdict(row))
@@ -97,6 +102,7 @@ def _timings(
             moved, done = row.bytes / 1e6, row.operations / 1e6
             plan.say(f"{row.layer}, B = {row.batch}, L = {row.length}, {_way(row.backward)}:")
             plan.say(f"  {moved:.3g} MB, {done:.3g} MFLOP, limit {row.limit:.3g} ms")
+            plan.say(f"  at {row.machine}")
         plan.say(
             f"  {row.milliseconds:>10.3f} {row.times_limit:>8.1f} {row.ratio:>8.2f}"
             f" {row.error:>8.0e}  {row.contender}"
@@ -107,7 +113,7 @@ def _timings(
 def _growth(plan: Plan, growth: Any, layers: Sequence[str], data: dict[str, Any]) -> None:
     data["growth"] = []
     lengths = sorted(set(plan.lengths or growth.LENGTHS))
-    if len(lengths) < 2:
+    if len(lengths) < 2 or not layers:
         return
     plan.say("\ncompiled kernels, one head: seconds = a L^b, and MiB beyond what they return")
     plan.say(f"{'':<32} {'a':>9} {'b':>6}   seconds and MiB at L = {lengths[0]} ... {lengths[-1]}")
@@ -125,6 +131,8 @@ def _growth(plan: Plan, growth: Any, layers: Sequence[str], data: dict[str, Any]
 
 def _decoding(plan: Plan, growth: Any, layers: Sequence[str], data: dict[str, Any]) -> None:
     data["decoding"] = []
+    if not layers:
+        return
     plan.say("\none token of one head, microseconds     kernel  numeric.run")
     for row in growth.decoding(layers):
         data["decoding"].append(asdict(row))
@@ -134,6 +142,8 @@ def _decoding(plan: Plan, growth: Any, layers: Sequence[str], data: dict[str, An
 def _shared(plan: Plan, bench: Any, layers: Sequence[str], data: dict[str, Any]) -> None:
     local = numeric_part("sequence_parallel.local")
     data["sequence"] = []
+    options: dict[str, Any] = {"signals": bench.long_signals, "processes": plan.processes}
+    options |= {"backend": "cpp", "rounds": min(plan.rounds, 3)}
     length = max(plan.lengths) if plan.lengths else 1_000_000
     plan.say(
         f"\none sequence, L = {length}, one process and {plan.processes}, a thread each: seconds"
@@ -141,16 +151,14 @@ def _shared(plan: Plan, bench: Any, layers: Sequence[str], data: dict[str, Any])
     plan.say(f"{'':<46} {'one':>7} {plan.processes:>7} {'ratio':>6}")
     for layer in layers:
         for variant, backward in (("relay", False), ("relay", True), ("associative", False)):
-            found = local.compare(
-                layer,
-                length,
-                signals=bench.long_signals,
-                processes=plan.processes,
-                variant=variant,
-                backend="cpp",
-                backward=backward,
-                rounds=min(plan.rounds, 3),
-            )
+            way = {"variant": variant, "backward": backward}
+            try:
+                found = local.compare(layer, length, **way, **options)
+            except DsfError as error:
+                contender = f"{plan.processes} processes, {variant}, {_way(backward)}"
+                data["absent"].append(asdict(bench.Absent(layer, contender, str(error))))
+                plan.say(f"{layer}: not timed: {contender}: {error}")
+                continue
             data["sequence"].append(asdict(found) | {"ratio": found.ratio})
             same = "equal bits" if found.equal else f"{found.error:.0e} apart"
             plan.say(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from .bench_code import Plan, code
-from .common import emit_json, json_option
+from .common import F, emit_json, json_option
+
+
+def _count(name: str, default: int, text: str) -> Callable[[F], F]:
+    return click.option(name, type=click.IntRange(1), default=default, show_default=True, help=text)
 
 
 @click.command(
@@ -29,7 +34,7 @@ from .common import emit_json, json_option
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     help="symbolic: time for each length of SymPy's unrolling, 120 by default. code: leave out a "
-    "pass of a contender that would take longer, 10 by default.",
+    "pass of a contender that would take longer, 10 by default; the turns of one end there.",
 )
 @click.option(
     "--layer", "layers", multiple=True, metavar="NAME", help="code: this layer; may be repeated."
@@ -48,19 +53,9 @@ from .common import emit_json, json_option
     type=click.IntRange(1),
     help="code: this many sequences; may be repeated. 1 and 4 by default.",
 )
-@click.option(
-    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="code: turns of each."
-)
-@click.option(
-    "--threads", type=click.IntRange(1), default=2, show_default=True, help="code: threads of each."
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=2,
-    show_default=True,
-    help="code: processes that share the longest sequence; 1 for none.",
-)
+@_count("--rounds", 7, "code: turns of each.")
+@_count("--threads", 2, "code: threads of each.")
+@_count("--processes", 2, "code: processes that share the longest sequence; 1 for none.")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),

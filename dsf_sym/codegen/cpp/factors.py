@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...language.gradient import adjoints
 from ...language.graph import walk
-from ...language.tensor import Dims, Input
-from ..c_family import count, identifier, linear
+from ...language.tensor import Dims, Input, Product, Tensor
+from ..c_family import count, identifier, linear, summed
 from ..decays import Folded
+from ..opaque import substituted
 from ..sweeps import sweeps
 from ..tiles import Factor, Tiles, adjoint, reverse, seeded, summed_sizes
 from .loops import Lets, LoopPrinter, parted
 from .rows_lanes import TileLines
 from .sweeps import SweepPrinter
+
+
+def inputs_of(*values: Tensor) -> set[str]:
+    """The names of all that values read."""
+    return {x.name for x in walk(*values) if isinstance(x, Input)}
 
 
 class TileFactors(TileLines):
@@ -36,14 +42,11 @@ class TileFactors(TileLines):
         ]
         self.tokens = [s for s in self.layer.of_kind("token") if s.name not in self.inner]
         self.constants = self.layer.of_kind("constant")
-        read = {
-            x.name
-            for r in self.reverse.from_output.values()
-            for x in walk(r)
-            if isinstance(x, Input)
-        }
+        read = inputs_of(*self.reverse.from_output.values())
         self.sums_again = [n for n in made.sums if n in read]
         each = {f.name: f.value for f in made.factors if not f.constant and f.direct is None}
+        if not self.sweeps:
+            each = self.kept_of(each)
         first = {d.gate: each.pop(d.gate) for d in self.decays if d.gate in each}
         self.gates, self.prelude = parted(first, "gate_part"), parted(each, "part")
         fixed = {f.name: f.value for f in made.factors if f.constant and f.direct is None}
@@ -51,6 +54,28 @@ class TileFactors(TileLines):
         # Lanes may be shared out among threads where nothing before the step mixes them.
         lets = [*self.gates.lets, *self.prelude.lets, *self.fixed.lets]
         self.apart = not any(self.lanes in summed_sizes(x) for _, x in lets)
+
+    def is_cheap(self, value: Tensor) -> bool:
+        """Whether an array along the lanes takes less to form than to keep: one multiplication."""
+        match value:
+            case Product(left=Input() as x, right=Input() as y, dims=(lane,)):
+                own = not summed(value) and not {x.name, y.name} & set(self.inner)
+                return own and lane == self.lanes
+        return False
+
+    def kept_of(self, each: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Set which factors are formed where they are read; the others, which are kept."""
+        formed = {n: x for n, x in each.items() if self.is_cheap(x)}
+        kept = {n: x for n, x in each.items() if n not in formed}
+        own = {x: Input(n, x.dims) for n, x in kept.items()}
+        short = {}
+        for name, x in kept.items():
+            others = {y: read for y, read in own.items() if y != x}
+            short[name] = substituted([x], others)[0]
+        cheap = {n: x for n, x in short.items() if self.is_cheap(x)}
+        formed |= {n: x for n, x in cheap.items() if not inputs_of(x) & set(cheap)}
+        self.formed = formed
+        return {n: x for n, x in kept.items() if n not in formed}
 
     def fields(self, backward: bool) -> list[tuple[str, str, str]]:
         """What a task keeps: type, name and number of entries."""
@@ -229,7 +254,7 @@ class TileFactors(TileLines):
                 return f"b.out_{x.name}[{linear(x.dims, index)}]"
             return self.place(x, index)
 
-        read = {x.name for _, value in lets.lets for x in walk(value) if isinstance(x, Input)}
+        read = inputs_of(*(value for _, value in lets.lets))
         final = {
             f"{when}_{s.name}": f"b.g.{identifier(s.name)}[(b.t0 + t) * ({count(s.dims)}) + "
             for s in (self.tokens if when == "token" else ())

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ...language.tensor import Dims
-from ..c_family import size
+from ...language.tensor import Dims, Input, Tensor
+from ..c_family import entry, identifier, size
 from ..passes import Sink
 from ..tiles import Factor, Tiles
 from .tokens import Token
 
 
 class TileLines:
-    """A step over tiles: `lanes` in vectors, `rows` one after the other."""
+    """A step over tiles: `lanes` in vectors, `rows` one after the other.
+
+    formed: the factors that are formed where they are read, over others and signals.
+    """
 
     def __init__(self, made: Tiles) -> None:
         self.made = made
@@ -22,6 +25,7 @@ class TileLines:
         self.n = size(self.rows) if self.rows else "1"
         self.d = size(self.lanes)
         self.whole_constants = [f for f in made.factors if f.constant and len(f.dims) == 2]
+        self.formed: Mapping[str, Tensor] = {}
 
     @property
     def bounds(self) -> Mapping[str, tuple[str, str]]:
@@ -61,9 +65,13 @@ class TileLines:
             if row and lane:
                 out[f.name] = f"fixed_{f.name}[r * C + c]"
                 continue
+            if f.name in self.formed:
+                continue
             step = "" if f.constant else f"t * {self.n if row else self.d if lane else '1'} + "
             at = f"{step}{'r0 + r' if row else 'l0 + c * W' if lane else '0'}"
             out[f.name] = f"read<TAIL>({p} + {at}, lanes)" if lane else f"{p}[{at}]"
+        for name, value in self.formed.items():
+            out[name] = entry(value, [""], lambda x, _: out.get(x.name) or self.signal(x))
         for name in self.made.states:
             row, lane = self.has(self.made.dims(name))
             cell = " + ".join((["r * C"] if lane else ["r"]) * row + ["c"] * lane) or "0"
@@ -81,13 +89,23 @@ class TileLines:
         out["adjoint_y"] = f"read<TAIL>(b.y + t * {self.d} + l0 + c * W, lanes)"
         return out
 
+    def signal(self, x: Input) -> str:
+        """A vector of a signal's lanes, or a number of one without axes."""
+        p = f"b.x.{identifier(x.name)}"
+        token = self.layer.signal(x.name).kind == "token"
+        if not x.dims:
+            return f"{p}[{'b.t0 + t' if token else '0'}]"
+        step = f"(b.t0 + t) * {self.d} + " if token else ""
+        return f"read<TAIL>({p} + {step}l0 + c * W, lanes)"
+
     def token(self, states: str) -> Token:
         """The printer of one token's statements."""
         parts = {f"adjoint_{n}" for n in self.made.states if not self.has(self.made.dims(n))[1]}
         parts |= {f"adjoint_{n}" for n, x in self.made.sums.items() if self.lanes not in x.dims}
         unroll = ["#pragma GCC unroll 8"] if self.made.split else []
         loop = [*unroll, "for (long r = 0; r < rows; ++r)"]
-        return Token(self.rows, self.lanes, self.reads(states), frozenset(parts), loop)
+        fixed = frozenset(f.name for f in self.made.factors if f.constant)
+        return Token(self.rows, self.lanes, self.reads(states), frozenset(parts), fixed, loop)
 
     def head(self, name: str) -> str:
         """The head of a function over one tile."""

@@ -4,6 +4,7 @@ RUNTIME = r"""
 // REAL is float or double; the file is compiled once for each.
 typedef REAL T;
 #if defined(__AVX512F__)
+#include <immintrin.h>
 #define BYTES 64
 #elif defined(__AVX__)
 #define BYTES 32
@@ -24,6 +25,33 @@ typedef T Loose __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias
 INLINE V every(T x) { return V{} + x; }
 INLINE V every(V x) { return x; }
 
+// s 2^f for |f| <= 1/2 and s a power of two: the exponential's polynomial.
+template <class X>
+INLINE X scaled_power(X f, T s) {
+#if REAL_BITS == 64
+    f *= T(0.693147180559945309417);
+    X p = f * T(s / 6227020800.) + T(s / 479001600.);
+    p = p * f + T(s / 39916800.);
+    p = p * f + T(s / 3628800.);
+    p = p * f + T(s / 362880.);
+    p = p * f + T(s / 40320.);
+    p = p * f + T(s / 5040.);
+    p = p * f + T(s / 720.);
+    p = p * f + T(s / 120.);
+    p = p * f + T(s / 24.);
+    p = p * f + T(s / 6.);
+    p = p * f + T(s / 2.);
+    p = p * f + s;
+#else
+    X p = f * T(s * 0.000154035303933816) + T(s * 0.00133335581464284434);
+    p = p * f + T(s * 0.00961812910762847717);
+    p = p * f + T(s * 0.0555041086648215800);
+    p = p * f + T(s * 0.240226506959100712);
+    p = p * f + T(s * 0.693147180559945309);
+#endif
+    return p * f + s;
+}
+
 // exp(x) = 2^n p(f) with n whole and |f| <= 1/2; 2 p(f) is formed, so that n - 1 fits for every
 // finite result. What is below the smallest normal number is 0. N: the integers as wide as X.
 template <class X, class N>
@@ -31,33 +59,12 @@ INLINE X exponential(X x) {
 #if REAL_BITS == 64
     const T shift = 6755399441055743.0, least = -708.3964185322641, most = 709.782712893384;
     const T high = 1.4426950408889634, low = 2.0355273740931033e-17;
-    const X moved = x * high + shift, whole = moved - shift;
-    const X f = ((x * high - whole) + x * low) * T(0.693147180559945309417);
-    X p = f * T(2. / 6227020800.) + T(2. / 479001600.);
-    p = p * f + T(2. / 39916800.);
-    p = p * f + T(2. / 3628800.);
-    p = p * f + T(2. / 362880.);
-    p = p * f + T(2. / 40320.);
-    p = p * f + T(2. / 5040.);
-    p = p * f + T(2. / 720.);
-    p = p * f + T(2. / 120.);
-    p = p * f + T(2. / 24.);
-    p = p * f + T(2. / 6.);
-    p = p * f + T(1);
-    p = p * f + T(2);
-    p = p * f + T(2);
 #else
     const T shift = 12582911.0f, least = -87.33654f, most = 88.72283f;
     const T high = 1.44269502f, low = 1.92596303e-8f;
-    const X moved = x * high + shift, whole = moved - shift;
-    const X f = (x * high - whole) + x * low;
-    X p = f * T(2 * 0.000154035303933816) + T(2 * 0.00133335581464284434);
-    p = p * f + T(2 * 0.00961812910762847717);
-    p = p * f + T(2 * 0.0555041086648215800);
-    p = p * f + T(2 * 0.240226506959100712);
-    p = p * f + T(2 * 0.693147180559945309);
-    p = p * f + T(2);
 #endif
+    const X moved = x * high + shift, whole = moved - shift;
+    X p = scaled_power<X>((x * high - whole) + x * low, T(2));
     N bits, n;
     __builtin_memcpy(&bits, &p, sizeof bits);
     __builtin_memcpy(&n, &moved, sizeof n);
@@ -68,6 +75,27 @@ INLINE X exponential(X x) {
 }
 INLINE T exp_(T x) { return exponential<T, Bits>(x); }
 INLINE V exp_(V x) { return exponential<V, I>(x); }
+
+// exp(x y) for |y| below half of the largest number. The exponent is rounded as any product is, so
+// log2(e) may be multiplied into y, which is done once where y does not change; what is rounded
+// there needs no second part.
+INLINE T exp_(T x, T y) { return exp_(x * y); }
+INLINE V exp_(V x, V y) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    const V z = x * (y * T(1.4426950408889634));
+#if REAL_BITS == 64
+    const V f = _mm512_reduce_pd(z, 8);
+    return _mm512_scalef_pd(scaled_power<V>(f, T(1)), z - f);
+#else
+    const V f = _mm512_reduce_ps(z, 8);
+    return _mm512_scalef_ps(scaled_power<V>(f, T(1)), z - f);
+#endif
+#else
+    return exp_(x * y);
+#endif
+}
+INLINE V exp_(V x, T y) { return exp_(x, every(y)); }
+INLINE V exp_(T x, V y) { return exp_(every(x), y); }
 
 // log(1 + u) for u in [0, 1]: twice the inverse hyperbolic tangent of u / (2 + u).
 template <class X>

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...language.tensor import Input, Tensor
+from ..c_family import identifier
 from ..passes import Sink
-from .factors import TileFactors
+from .factors import TileFactors, inputs_of
 from .rows_lanes import indented
 
 
@@ -64,13 +65,13 @@ class TilePrinter(TileFactors):
 
     def fetched(self) -> list[str]:
         """Fetch what later tokens read along the lanes, a token's width further on in memory."""
+        direct = [f.value for f in self.made.factors if f.direct]
+        names = inputs_of(*direct, *self.formed.values())
         read = [
-            f"__builtin_prefetch(b.at_{f.name} + (t + AHEAD) * {self.d} + l0 + c * W);"
-            for f in self.made.factors
-            if f.dims == (self.lanes,)
-            and not f.constant
-            and f.direct
-            and f.direct not in self.inner
+            f"__builtin_prefetch(b.x.{identifier(s.name)} + (b.t0 + t + AHEAD) * {self.d} "
+            "+ l0 + c * W);"
+            for s in self.tokens
+            if s.dims == (self.lanes,) and s.name in names
         ]
         read.append(f"__builtin_prefetch(b.out + (t + AHEAD) * {self.d} + l0 + c * W, 1);")
         return ["if (r0 == 0)", "    for (int c = 0; c < C; ++c) {", *indented(read, 2), "    }"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...language.graph import walk
-from ...language.tensor import Input, Number, Reindex, Tensor
+from ...language.tensor import Function, Input, Number, Product, Reindex, Tensor
 from ..c_family import number, summed
 from ..passes import Passes, Sink
 
@@ -22,11 +22,12 @@ LANE_LOOP = ["#pragma GCC unroll 8", "for (int c = 0; c < C; ++c)"]
 class Token(Passes):
     """The statements for one token, where `t`, `r` and `c` count.
 
-    parts: inputs that are sums over lanes left as vectors. row_loop: the head of the loop over
-    rows.
+    parts: inputs that are sums over lanes left as vectors. fixed: inputs that no token enters.
+    row_loop: the head of the loop over rows.
     """
 
     parts: frozenset[str]
+    fixed: frozenset[str]
     row_loop: Sequence[str]
 
     def _lane(self, x: Tensor) -> bool:
@@ -76,6 +77,25 @@ class Token(Passes):
         """What a value is computed by, sums left out; a number along lanes spread to a vector."""
         spread = isinstance(x, Reindex) and self._lane(x) and not self._lane(x.arg)
         return f"every({self._bare(x)})" if spread else self._bare(x)
+
+    def _bare(self, x: Tensor) -> str:
+        """The exponential of a product is given the factors, first what changes more often."""
+        if not isinstance(x, Function) or x.name != "exp":
+            return super()._bare(x)
+        sign, product = "", x.arg
+        if isinstance(product, Product) and product in self.inlined and _is_sign(product.left):
+            sign, product = "-", product.right
+        if product not in self.inlined or not isinstance(product, Product) or summed(product):
+            return super()._bare(x)
+        if isinstance(product.left, Number):
+            return super()._bare(x)
+        first, second = sorted(product.children, key=self._changes, reverse=True)
+        return f"exp_({self._ref(first)}, {sign}{self._ref(second)})"
+
+    def _changes(self, x: Tensor) -> tuple[bool, int]:
+        """Whether a token enters a value, and how many axes it has."""
+        enters = any(isinstance(i, Input) and i.name not in self.fixed for i in walk(x))
+        return enters, len(x.dims)
 
     def _type(self, x: Tensor) -> str:
         return "V" if self._vector(x) else "T"
@@ -161,6 +181,10 @@ class Token(Passes):
         self.names = {**kept, **{x: self.names[x] for x in over}}
         body = [*before, *(_lanes(lanes) if lanes else []), *after]
         return [*declared, *self.row_loop, "{", *_indented(body), "}"] if body else declared
+
+
+def _is_sign(x: Tensor) -> bool:
+    return isinstance(x, Number) and x.value == -1
 
 
 class _Outside:
