@@ -3,6 +3,7 @@
 An error is the largest difference from 50 digits, over the largest output of the sequence. Where
 the output is a ratio of sums, it may be as many times the budget as rounding in these sums is made
 larger by the division (`oracle.condition`, 1 where there is no cancellation).
+Products of rounded factors have a bound of their own, derived from the rounding.
 """
 
 from __future__ import annotations
@@ -29,3 +30,18 @@ BUDGETS: dict[tuple[str, str], float] = {
 def budget(schedule: str, dtype: str, condition: float = 1.0) -> float:
     """The relative error allowed."""
     return BUDGETS[schedule, dtype] * condition
+
+
+BITS: dict[str, int] = {"tf32": 11, "bfloat16": 8}
+"""The significant bits of the types to which tensor cores round the factors of a product."""
+
+
+def rounded(products: str) -> float:
+    """The error allowed, beside float32's, of chunks whose products are of rounded factors.
+
+    `(1 + 2^-bits)^4 - 1` of the sum of absolute values: the same outputs, states or gradients, with
+    the absolute value of every factor and seed. In a term of it four factors are rounded, each by
+    a relative error of at most 2^-bits: key and query, their product times a decay, and the value;
+    or key and value in the state, and that state and the query. Of an adjoint it is the same.
+    """
+    return (1 + 2.0 ** -BITS[products]) ** 4 - 1

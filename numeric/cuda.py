@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from math import prod
+from typing import Any, Literal, Protocol, get_args
 
 from dsf_sym import Layer
 from dsf_sym.codegen.cuda.files import CudaSource, cuda_source
@@ -18,13 +19,18 @@ from dsf_sym.errors import DsfError
 from dsf_sym.language.evaluate import shape_of
 
 from .contract import Called, ContractViolation
-from .cuda_geometry import STEPS, Geometry, geometry
+from .cuda_geometry import STEPS, Geometry, Products, geometry, split_geometry
 
 REALS = {"float32": ("float", 4), "float64": ("double", 8)}
+Time = Literal["auto", "whole", "split"]
 
 
 class NoDevice(DsfError):
     """CUDA kernels cannot run here; the message says what is missing."""
+
+
+class NoSplit(DsfError):
+    """The kernels of a layer have no scan over time."""
 
 
 class Program(Protocol):
@@ -115,25 +121,33 @@ def library(layer: Layer, signals: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Launch:
-    """One call: the sizes, the geometry, the kernels compiled for them, and the arrays given."""
+    """One call: the sizes, the geometry, that of a scan if it is one, and the arrays given."""
 
     sizes: Mapping[str, int]
     shape: Geometry
-    program: Program
+    split: Geometry | None
     inputs: tuple[Any, ...]
     state: tuple[Any, ...] | None
 
-    @property
-    def blocks(self) -> tuple[int]:
+    def blocks(self, shape: Geometry) -> tuple[int]:
         """The grid."""
-        return (self.sizes["B"] * self.sizes["H"] * self.shape.tiles,)
+        return (self.sizes["B"] * self.sizes["H"] * shape.tiles,)
 
 
 @dataclass(frozen=True)
 class CudaKernel(Called):
-    """A layer's kernels on a device, for arrays of the device's library."""
+    """A layer's kernels on a device, for arrays of the device's library.
+
+    time: whether forward one thread walks it ("whole"), several share it ("split"), or that is
+    decided for each call ("auto"). products: what the factors of products of float32 matrices are
+    rounded to, in kernels by chunks that solve no system: "tf32" and "bfloat16" take a third of the
+    products, and keep 11 and 8 significant bits of each factor (`numeric.budgets.rounded` is the
+    error that they may make); "float32" keeps all.
+    """
 
     device: Device = field(default_factory=CupyDevice)
+    time: Time = "auto"
+    products: Products = "float32"
 
     @cached_property
     def source(self) -> CudaSource:
@@ -155,7 +169,7 @@ class CudaKernel(Called):
         return y, ends[0] if len(ends) == 1 else ends
 
     def prepared(self, inputs: Sequence[Any], state: Sequence[Any] | None) -> Launch:
-        """Contiguous arrays of one type, and the kernels for their sizes."""
+        """Contiguous arrays of one type, and the launch for their sizes."""
         xp = self.device.arrays
         dtype = inputs[0].dtype
         sizes = self.sizes_of(inputs)
@@ -165,34 +179,73 @@ class CudaKernel(Called):
                 f"run({self.layer.name}, backend='cuda'): {self.inputs[0].name}: expected float32 "
                 f"or float64, given {dtype}"
             )
-        real, itemsize = REALS[str(dtype)]
+        if self.products not in get_args(Products) or (
+            self.products != "float32" and str(dtype) != "float32"
+        ):
+            raise ContractViolation(
+                f"CudaKernel({self.layer.name}, products={self.products!r}): expected "
+                f"{', '.join(get_args(Products))}, and for float64 arrays float32, which leaves "
+                f"products as they are; given arrays of {dtype}"
+            )
+        _, itemsize = REALS[str(dtype)]
         shape = geometry(self.source, own, itemsize)
-        macros = shape.macros(own, real)
-        key = tuple(macros.items())
-        if key not in self._programs:
-            for tight in shape.tight:
-                warnings.warn(f"{self.layer.name} on CUDA: {tight}", RuntimeWarning, stacklevel=3)
-            self._programs[key] = self.device.program(self.source.text, macros)
         whole = tuple(xp.ascontiguousarray(x) for x in inputs)
         first = None
         if state is not None:
             first = tuple(xp.ascontiguousarray(x, dtype=dtype) for x in state)
-        return Launch(sizes, shape, self._programs[key], whole, first)
+        split = self._split(sizes, own, itemsize)
+        return Launch(sizes, shape, split, whole, first)
+
+    def _split(
+        self, sizes: Mapping[str, int], own: Mapping[str, int], itemsize: int
+    ) -> Geometry | None:
+        """The launch in which threads share time, or None."""
+        if self.source.scan is None and self.time == "split":
+            raise NoSplit(
+                f"CudaKernel({self.layer.name}, time='split'): its kernels have no scan over time: "
+                f"{self.source.kind}"
+            )
+        if self.source.scan is None or self.time == "whole":
+            return None
+        return split_geometry(
+            self.source,
+            own,
+            itemsize,
+            sequences=sizes["B"] * sizes["H"],
+            length=sizes["L"],
+            forced=self.time == "split",
+        )
+
+    def _program(self, given: Launch, shape: Geometry) -> Program:
+        """The kernels for a geometry."""
+        own = {name: given.sizes[name] for name in self.source.sizes}
+        real, _ = REALS[str(given.inputs[0].dtype)]
+        macros = shape.macros(own, real, self.products)
+        key = tuple(macros.items())
+        if key not in self._programs:
+            for tight in shape.tight:
+                warnings.warn(f"{self.layer.name} on CUDA: {tight}", RuntimeWarning, stacklevel=4)
+            self._programs[key] = self.device.program(self.source.text, macros)
+        return self._programs[key]
 
     def forward(self, given: Launch, *, keep: bool = False) -> tuple[Any, tuple[Any, ...], Any]:
         """Outputs, last states, and where `keep` what `backward` needs."""
-        sizes, shape = given.sizes, given.shape
+        sizes = given.sizes
+        shape = given.split or given.shape
         B, H, L = sizes["B"], sizes["H"], sizes["L"]
         y = self._empty(given, (B, H, L, *self._shape(self.layer.output.dims, sizes)))
         ends = tuple(self._empty(given, (B, H, *self._shape(s.dims, sizes))) for s in self.states)
         kept = None
         if keep:
             chunks = -(-L // STEPS)
-            kept = self._empty(given, (B * H * chunks * shape.tiles * shape.registers,))
+            each = sum(prod(self._shape(s.dims, sizes)) for s in self.states)
+            kept = self._empty(given, (B * H * chunks * each,))
         none = (None,) * len(self.states)
-        scratch = self._empty(given, (max(1, given.blocks[0] * shape.forward.scratch),))
+        blocks = given.blocks(shape)
+        scratch = self._empty(given, (max(1, blocks[0] * shape.forward.scratch),))
         arrays = [*given.inputs, *(given.state or none), y, *ends, kept, scratch]
-        given.program.launch("forward", given.blocks, (shape.threads,), [B, H, L, *arrays])
+        program = self._program(given, shape)
+        program.launch("forward", blocks, (shape.threads,), [B, H, L, *arrays])
         return y, ends, kept
 
     def backward(
@@ -210,12 +263,14 @@ class CudaKernel(Called):
             gradients.append(xp.zeros((slots, *x.shape), x.dtype))
         for s in self.states:
             slots = shape.tiles if s.name in self.source.slots else 1
-            begins.append(self._empty(given, (slots, B, H, *self._shape(s.dims, sizes))))
+            begins.append(xp.zeros((slots, B, H, *self._shape(s.dims, sizes)), y.dtype))
         none = (None,) * len(self.states)
-        scratch = self._empty(given, (max(1, given.blocks[0] * shape.backward.scratch),))
+        blocks = given.blocks(shape)
+        scratch = self._empty(given, (max(1, blocks[0] * shape.backward.scratch),))
         seeds = [None if x is None else xp.ascontiguousarray(x) for x in (y, *ends)]
         arrays = [*given.inputs, *(given.state or none), kept, *seeds, *gradients, *begins, scratch]
-        given.program.launch("backward", given.blocks, (shape.threads,), [B, H, L, *arrays])
+        program = self._program(given, shape)
+        program.launch("backward", blocks, (shape.threads,), [B, H, L, *arrays])
         return [x.sum(0) for x in gradients], [x.sum(0) for x in begins]
 
     @property
@@ -230,4 +285,4 @@ class CudaKernel(Called):
         return shape_of(dims, dict(sizes))
 
 
-__all__ = ["CudaKernel", "CupyDevice", "Device", "Launch", "NoDevice", "Program"]
+__all__ = ["CudaKernel", "CupyDevice", "Device", "Launch", "NoDevice", "NoSplit", "Program"]

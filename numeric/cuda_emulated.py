@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,26 @@ class EmulatedDevice:
         return _Poisoned()
 
     def program(self, text: str, macros: Mapping[str, object]) -> _Program:
-        """The kernels of a text, compiled for the CPU."""
-        made = emulate(text, macros, folder=self.folder, sanitizer=self.sanitizer)
-        return _Program(made, self.order)
+        """The kernels of a text, for the CPU."""
+        return _Program(self, text, macros)
 
 
 @dataclass(frozen=True)
 class _Program:
-    made: Emulated
-    order: Order
+    device: EmulatedDevice
+    text: str
+    macros: Mapping[str, object]
+
+    @cached_property
+    def made(self) -> Emulated:
+        """The program, compiled at the first launch."""
+        own = self.device
+        return emulate(self.text, self.macros, folder=own.folder, sanitizer=own.sanitizer)
 
     def launch(
         self, name: str, blocks: Sequence[int], threads: Sequence[int], arguments: Sequence[Any]
     ) -> None:
-        self.made.launch(name, blocks, threads, arguments, order=self.order)
+        self.made.launch(name, blocks, threads, arguments, order=self.device.order)
 
 
 class _Poisoned:

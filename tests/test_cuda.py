@@ -44,7 +44,7 @@ def folder():
 
 
 def kernel(layer, sanitizer="", order="forward"):
-    return CudaKernel(layer, EmulatedDevice(folder(), sanitizer, order))
+    return CudaKernel(layer, EmulatedDevice(folder(), sanitizer, order), time="whole")
 
 
 @pytest.mark.parametrize("name", list(LAYERS))
@@ -176,7 +176,7 @@ def test_a_missing_barrier_is_a_race_and_a_wrong_bound_is_seen():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gla", "scalar_gated", "lru"])
+@pytest.mark.parametrize("name", ["gla", "scalar_gated", "lru", "gated_deltanet"])
 def test_the_loss_of_a_barrier_is_seen_or_changes_nothing(name):
     pytest.importorskip("torch")
     layer = LAYERS[name]

@@ -48,6 +48,21 @@ def test_kernels_compute_the_definition(name, gpu):
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("name", [n for n in LAYERS if cuda_source(LAYERS[n]).scan is not None])
+def test_scans_compute_what_one_thread_a_lane_computes(name, gpu):
+    layer = LAYERS[name]
+    given, state = drawn(layer, 1000)
+    given = {n: gpu.asarray(x) for n, x in given.items()}
+    moved = tuple(gpu.asarray(x) for x in tuple_of(state))
+    state = moved if len(moved) > 1 else moved[0]
+    results = []
+    for time in ("split", "whole"):
+        y, end = CudaKernel(layer, time=time)(**given, state=state)
+        results.append((gpu.asnumpy(y), host(gpu, end)))
+    assert error(*results) <= 2 * budget("associative_scan", "float64")
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", [n for n in LAYERS if cuda_source(LAYERS[n]).backward is not None])
 def test_gradients_are_those_that_autograd_finds(name, gpu):
     torch = pytest.importorskip("torch")

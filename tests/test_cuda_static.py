@@ -14,12 +14,13 @@ from dsf_sym import KernelLayer, find
 from dsf_sym.codegen import cuda_source
 from dsf_sym.language.loading import catalogue
 from numeric import cuda_static
-from numeric.cuda_geometry import STEPS, geometry
+from numeric.cuda_geometry import STEPS, geometry, split_geometry
 
 TABLE = Path(__file__).parent / "cuda_table.json"
 LAYERS = [n for n, x in catalogue().items() if not isinstance(x, KernelLayer)]
 USUAL = ("gla", "scalar_gated", "gated_deltanet", "s6")
 """One of each structure; the others are `slow`."""
+BYTES = {"float": 4, "double": 8}
 SIZES = {"n": 64, "d": 64, "m": 4, "h": 4}
 WIDE = {"n": 16, "d": 512}
 """Of layers whose state has few numbers for each of many channels."""
@@ -35,12 +36,22 @@ def sizes_of(layer):
 def launched(name, real="float"):
     source = cuda_source(find(name))
     sizes = sizes_of(source.layer)
-    return source, sizes, geometry(source, sizes, {"float": 4, "double": 8}[real])
+    return source, sizes, geometry(source, sizes, BYTES[real])
 
 
 def made(name, architecture, real="float"):
     source, sizes, shape = launched(name, real)
-    return cuda_static.compiled(source.text, shape.macros(sizes, real), architecture)
+    out = cuda_static.compiled(source.text, shape.macros(sizes, real), architecture)
+    if source.scan is not None:
+        split = split_geometry(source, sizes, BYTES[real], sequences=1, length=4096, forced=True)
+        found = cuda_static.compiled(source.text, split.macros(sizes, real), architecture)
+        out["scan"] = found["forward"]
+    return out
+
+
+def kinds(name):
+    """What `made` gives."""
+    return {"forward", "backward"} | ({"scan"} if cuda_source(find(name)).scan else set())
 
 
 def told(kernel):
@@ -80,7 +91,7 @@ def test_machine_code_of_the_others(name, architecture, toolkit):
 
 def checked(name, architecture, toolkit):
     kernels = made(name, architecture)
-    assert set(kernels) == {"forward", "backward"}
+    assert set(kernels) == kinds(name)
     for kernel in kernels.values():
         assert kernel.spills == 0
         assert "double" not in kernel.instructions
@@ -121,10 +132,11 @@ def test_the_table_has_every_kernel_and_a_regression_is_seen():
 
 
 def own_arrays(name):
-    """Bytes of local memory that a thread asks for: backward, the states of STEPS + 1 tokens."""
+    """Bytes of a thread's own memory: of STEPS + 1 states, where it goes back token by token."""
     source, _, shape = launched(name)
-    numbers = shape.registers // shape.threads * (STEPS + 1) if source.lanes else 0
-    return {"forward": 0, "backward": -(-numbers * 4 // 8) * 8}
+    numbers = sum(shape.rows if each else 1 for each in source.registers) * (STEPS + 1)
+    numbers = numbers if "past_" in source.text else 0
+    return {"forward": 0, "scan": 0, "backward": -(-numbers * 4 // 8) * 8}
 
 
 def in_local_memory(kernel, own):
@@ -140,7 +152,7 @@ def test_no_kernel_of_the_table_spills(name):
     of_layer = json.loads(TABLE.read_text())["kernels"][name]
     assert set(of_layer) == set(cuda_static.ARCHITECTURES)
     for architecture, kernels in of_layer.items():
-        assert set(kernels) == {"forward", "backward"}
+        assert set(kernels) == kinds(name)
         for kind, kernel in kernels.items():
             assert in_local_memory(kernel, own[kind]) == {}, (architecture, kind)
 
@@ -196,19 +208,32 @@ def test_without_the_wheels_the_error_names_them(monkeypatch):
         cuda_static._found.__wrapped__("bin/nvdisasm", "nvidia-cuda-nvdisasm")
 
 
+def test_products_of_rounded_factors_take_a_third_of_the_instructions():
+    source, sizes, shape = launched("scalar_gated")
+    found = {
+        products: cuda_static.compiled(source.text, shape.macros(sizes, "float", products), "90")
+        for products in ("float32", "tf32", "bfloat16")
+    }
+    for kind in ("forward", "backward"):
+        counts = {p: x[kind].instructions["MMA"] for p, x in found.items()}
+        assert counts["float32"] == 3 * counts["tf32"] == 3 * counts["bfloat16"] > 0
+        assert all(x[kind].spills == x[kind].stack == 0 for x in found.values())
+        assert not any("double" in x[kind].instructions for x in found.values())
+
+
 def test_double_kernels_are_compiled_too():
     assert made("gla", "90", "double")["forward"].instructions["double"] > 0
 
 
 def write(names):
-    table = json.loads(TABLE.read_text()) if TABLE.exists() else {"kernels": {}}
-    table["nvrtc"] = cuda_static.version()
     for name in names or LAYERS:
-        table["kernels"][name] = {
+        rows = {
             a: {kind: told(kernel) for kind, kernel in sorted(made(name, a).items())}
             for a in cuda_static.ARCHITECTURES
         }
-        table["kernels"] = dict(sorted(table["kernels"].items()))
+        table = json.loads(TABLE.read_text()) if TABLE.exists() else {"kernels": {}}
+        table["nvrtc"] = cuda_static.version()
+        table["kernels"] = dict(sorted({**table["kernels"], name: rows}.items()))
         TABLE.write_text(json.dumps(table, indent=1) + "\n")
 
 

@@ -67,29 +67,47 @@ T shuffle(uint32_t mask, T value, int line, int width, From&& from) {
     return value;
 }
 
-inline float as_tf32(uint32_t bits) {
-    bits &= 0xffffe000u;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+inline uint32_t bits_of(float x) { uint32_t y; memcpy(&y, &x, sizeof y); return y; }
+inline float of_bits(uint32_t x) { float y; memcpy(&y, &x, sizeof y); return y; }
+
+// The number of tf32, of 11 significant bits, that is nearest; of two, the one away from zero. What
+// is no number stays none.
+inline uint32_t rounded_tf32(float x) {
+    const uint32_t bits = bits_of(x);
+    return std::isfinite(x) ? (bits + 0x1000u) & 0xffffe000u : bits;
 }
-// D = A B + D for A [16, 8] and B [8, 8] in tf32, spread over a warp as mma.sync.m16n8k8 has them.
+// The number of bfloat16, of 8 significant bits, that is nearest; of two, the one whose last is 0.
+inline uint32_t rounded_bf16(float x) {
+    const uint32_t bits = bits_of(x);
+    return (std::isfinite(x) ? bits + 0x7fffu + (bits >> 16 & 1) : bits) >> 16;
+}
+// D = A B + D for A [16, K] and B [K, 8], spread over a warp as mma.sync.m16n8kK has them. number:
+// one of EACH numbers that a register holds.
+template <int EACH, class Number>
 __attribute__((no_sanitize("thread", "address"), noinline))
-inline void mma_tf32(float* d, const uint32_t* a, const uint32_t* b, int line) {
+void mma(float* d, const uint32_t* a, const uint32_t* b, int line, Number number) {
     uint32_t own[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
     Slots slots = meet(0xffffffffu, own, sizeof own, line, false);
-    auto part = [&](int lane, int which) {
+    auto part = [&](int lane, int which, int at) {
         uint32_t all[6];
         memcpy(all, slots[lane], sizeof all);
-        return as_tf32(all[which]);
+        return number(all[which], at);
     };
     const int lane = thread->number & 31;
     for (int e = 0; e < 4; ++e) {
         const int row = lane / 4 + 8 * (e / 2), column = 2 * (lane % 4) + e % 2;
-        for (int k = 0; k < 8; ++k)
-            d[e] += part((row % 8) * 4 + k % 4, row / 8 + 2 * (k / 4)) *
-                    part(column * 4 + k % 4, 4 + k / 4);
+        for (int k = 0; k < 8 * EACH; ++k) {
+            const int t = k / EACH % 4, half = k / (4 * EACH), at = k % EACH;
+            d[e] += part(row % 8 * 4 + t, row / 8 + 2 * half, at) * part(column * 4 + t, 4 + half, at);
+        }
     }
+}
+inline void mma_tf32(float* d, const uint32_t* a, const uint32_t* b, int line) {
+    // The bits of a register beyond tf32 do not count.
+    mma<1>(d, a, b, line, [](uint32_t x, int) { return of_bits(x & 0xffffe000u); });
+}
+inline void mma_bf16(float* d, const uint32_t* a, const uint32_t* b, int line) {
+    mma<2>(d, a, b, line, [](uint32_t x, int at) { return of_bits(at ? x & 0xffff0000u : x << 16); });
 }
 
 // One launch as it is read from a file: scalars are passed by value, arrays by pointer or as null.
@@ -155,6 +173,10 @@ int main(const Kernel* kernels, size_t known, int count, char** words);
                           return (own ^ int(away)) >= base + w ? own : own ^ int(away);    \
                       })
 #define MMA_TF32(d, a, b) emulated::mma_tf32(d, a, b, __LINE__)
+#define MMA_BF16(d, a, b) emulated::mma_bf16(d, a, b, __LINE__)
+#define ROUND_TF32(to, x) (to) = emulated::rounded_tf32(x)
+#define ROUND_BF16(to, x, y) \
+    (to) = emulated::rounded_bf16(x) | emulated::rounded_bf16(y) << 16
 
 // Atomics are relaxed, as CUDA's are.
 inline int atomicAdd(int* p, int x) { return __atomic_fetch_add(p, x, __ATOMIC_RELAXED); }
@@ -182,5 +204,5 @@ inline float rsqrtf(float x) { return 1.f / sqrtf(x); }
 inline float sinpif(float x) { return float(std::sin(M_PI * double(x))); }
 inline float cospif(float x) { return float(std::cos(M_PI * double(x))); }
 template <class T> inline T __ldg(const T* p) { return *p; }
-inline uint32_t __float_as_uint(float x) { uint32_t y; memcpy(&y, &x, sizeof y); return y; }
-inline float __uint_as_float(uint32_t x) { float y; memcpy(&y, &x, sizeof y); return y; }
+inline uint32_t __float_as_uint(float x) { return emulated::bits_of(x); }
+inline float __uint_as_float(uint32_t x) { return emulated::of_bits(x); }

@@ -80,7 +80,8 @@ def emulate(
     NoCompiler
         There is no C++ compiler.
     """
-    names = _KERNEL.findall(text)
+    defined = [f"-D{name}={value}" for name, value in (macros or {}).items()]
+    names = _KERNEL.findall(_chosen(text, defined))
     listed = ", ".join(f'emulated::named("{n}", {n})' for n in names)
     whole = (
         f'#include "cuda.hpp"\n#line 1 "kernel.cu"\n{text}\n#line 1 "launch.cpp"\n'
@@ -89,7 +90,6 @@ def emulate(
         f"    return emulated::main(kernels, {len(names)}, count, words);\n"
         "}\n"
     )
-    defined = [f"-D{name}={value}" for name, value in (macros or {}).items()]
     scheduler = _scheduler(folder, sanitizer)
     words = [*shlex.split(available()), *FLAGS, *SANITIZERS[sanitizer], f"-I{HERE}", *defined]
     made_of = [whole, (HERE / "cuda.hpp").read_text(), scheduler.name, *words]
@@ -101,6 +101,15 @@ def emulate(
             _compile([*words, str(source), str(scheduler), "-o", str(out)])
             out.replace(program)
     return Emulated(program, tuple(names), sanitizer)
+
+
+def _chosen(text: str, defined: Sequence[str]) -> str:
+    """The text without what its macros leave out."""
+    words = [*shlex.split(compiler()), "-E", "-P", "-w", *defined, "-x", "c++", "-"]
+    done = subprocess.run(words, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise EmulationFailed(f"the kernel cannot be preprocessed: {done.stderr.strip()[:500]}")
+    return done.stdout
 
 
 def _scheduler(folder: Path, sanitizer: Sanitizer) -> Path:

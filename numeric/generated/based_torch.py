@@ -20,7 +20,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 6e5230c2f2464999466d165ae6083de3ef9551329baf8b8fbb5412195d78fb7f
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body bf6564709318cbbbd3d4a2d40a53a03920e07f3894799dab676cd51e1666a5ce
 """
 

@@ -23,7 +23,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 586a12277d94d32a3d2f1eb195148d8fdafa0a9374fc9ee819614c0fca553c0f
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 64a325942b661c96361ac15eb0a0dba76de0c3da956a326301a36c6c03206591
 """
 

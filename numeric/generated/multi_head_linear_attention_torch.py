@@ -15,7 +15,7 @@ returns y: [B, H, L, h, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 88728f743095779c66433bd9ee22f8eee77cd720eb7da2949819e097bbd1f767
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 583d47cf9ece089cb0e6d4060f78c7c16ac9167f0f66da39f5e0d7a556e580d3
 """
 

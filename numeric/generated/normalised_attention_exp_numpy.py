@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 8438d8ed9ffcb8764913a28cc183ad350657e9c5ddd492b6223a418856faae75
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 6f1fcf3794284933348f775b8da136a5cf97839fcb4356089a16593bc79272a9
 """
 

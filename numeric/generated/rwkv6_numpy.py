@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 408c8f45e318982a77eda62c116d2e78512eea325071b20a9948482b699620df
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body e90bc65a3407550f9df9835a2f8ff554351ad6f5b6f440c3c69e5886b06a67c0
 """
 

@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 408c8f45e318982a77eda62c116d2e78512eea325071b20a9948482b699620df
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 885f10ad12aab68ed5e4497d993c644e4c47a317cfbd16a89be4b13cc3819efa
 """
 

@@ -34,7 +34,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec ccdd0f6c7acad3add2577fe4d7974883b4a646d2a679e9d951d78b018e1c6618
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 4496fefe58ced1831b3824b8642c066b4c73bf233917db88eeb47fed2cb44432
 """
 

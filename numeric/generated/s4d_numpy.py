@@ -21,7 +21,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec dc3edc0c1f73fa3f91e2b71f82dd5f85fa08e0e69685042c3d03a5bc63606658
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 12fe87acf77c980d9f5abd05284ba8074e69907eb60e00eb5fc6277cbb81140f
 """
 

@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec fb872a199a38ae02a78384b7898c22cd3ae8bdecf315e86dfdfd12677ccb5561
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 7af13d3b8b2a11311a0be15c687e836ec79dc972d5f378aa99793a0edc18a2bc
 """
 

@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator e85da9798964f2e7dfe9365d0dfa8ed9149abef3b99a4ce121eaa01c2e6027f1
+generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
 body 2308497a47e42da0e3b794a1e6d6b562bdf77bdea513b0455f8ffba5a07fc083
 """
 

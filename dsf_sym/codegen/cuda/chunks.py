@@ -1,12 +1,23 @@
-"""A layer's forward CUDA kernel by chunks: for an outer-product memory with one decay a token.
+"""A layer's CUDA kernels by chunks: for an outer-product memory with one decay a token.
 
 Within the tokens at hand, with P(i, j) the product of the decays after j up to i,
 
-    y_i = Σ_{j <= i} P(i, j) (q_i · k_j) v_j + P(i, start) q_iᵀ S,
+    o_i = Σ_{j <= i} P(i, j) (q_i · k_j) v_j + P(i, start) Sᵀ q_i,    y_i = gate_i ⊙ o_i + skip_i,
 
-and S becomes P(end, start) S + Σ_j P(end, j) k_j v_jᵀ: three products of matrices in shared memory,
-on tensor cores in float32. Each factor is split into two numbers of tf32, so that three products
-have float32's precision.
+and S becomes P(end, start) S + Σ_j P(end, j) k_j v_jᵀ: three products of matrices in shared memory.
+Backward, with ō the adjoint of o and Λ that of S after the chunk, every adjoint is such a sum too:
+
+    q̄_i = Σ_{j <= i} P(i, j) (ō_i · v_j) k_j + P(i, start) S ō_i,
+    k̄_j = Σ_{i >= j} P(i, j) (ō_i · v_j) q_i + P(end, j) Λ v_j,
+    v̄_j = Σ_{i >= j} P(i, j) (q_i · k_j) ō_i + P(end, j) Λᵀ k_j,
+
+and Λ becomes P(end, start) Λ + Σ_i P(i, start) q_i ō_iᵀ. What is given to a decay passes from a
+token before it, or the start, to one at or after it, or the end:
+
+    ā_i = Σ_{m >= i} P(m, i) Σ_{j < i} P(i - 1, j) (q_m · k_j) (ō_m · v_j),
+
+with q_m · S ō_m for the start, k_j · Λ v_j for the end, and ⟨Λ, S⟩ for both. The sums over j and m
+are cumulative; they divide by no decay, which may be zero.
 """
 
 from __future__ import annotations
@@ -23,73 +34,12 @@ from ..c_family import size
 from ..factors import Memory, NoSchedule, memory
 from ..opaque import core, merged
 from ..tiles import Factor, Tiles
-from .loops import Array, indented
-from .tiles import CudaTiles
+from .chunk_sums import ChunkSums
+from .loops import indented
+from .products import PRODUCTS, product
 
-PRODUCTS = r"""
-#if !defined(MMA_TF32)
-#define MMA_TF32(d, a, b) \
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, " \
-                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
-#endif
-
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#define TENSOR_CORES false
-#else
-#define TENSOR_CORES true
-#endif
-
-// A float as the sum of two numbers of tf32.
-__device__ __forceinline__ void split(float x, unsigned& high, unsigned& low) {
-    high = __float_as_uint(x) & 0xffffe000u;
-    low = __float_as_uint(x - __uint_as_float(high));
-}
-
-// c(i, j, sum of a(i, k) b(k, j) over k) for all i < M and j < N, by the warps of a block.
-template <class R, class A, class B, class C>
-__device__ __forceinline__ void multiplied(int M, int N, int K, A a, B b, C c) {
-    if constexpr (TENSOR_CORES && sizeof(R) == 4) {
-        const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-        const int across = (N + 7) / 8, tiles = (M + 15) / 16 * across;
-        ONE_BY_ONE
-        for (int tile = warp; tile < tiles; tile += WARPS) {
-            const int i = tile / across * 16 + g, j = tile % across * 8;
-            float d[4] = {0, 0, 0, 0};
-            ONE_BY_ONE
-            for (int k = 0; k < K; k += 8) {
-                unsigned ah[4], al[4], bh[2], bl[2];
-#pragma unroll
-                for (int e = 0; e < 4; ++e) {
-                    const int row = i + e % 2 * 8, at = k + t + e / 2 * 4;
-                    split(row < M && at < K ? a(row, at) : 0.f, ah[e], al[e]);
-                }
-#pragma unroll
-                for (int e = 0; e < 2; ++e) {
-                    const int at = k + t + e * 4;
-                    split(at < K && j + g < N ? b(at, j + g) : 0.f, bh[e], bl[e]);
-                }
-                MMA_TF32(d, al, bh);
-                MMA_TF32(d, ah, bl);
-                MMA_TF32(d, ah, bh);
-            }
-#pragma unroll
-            for (int e = 0; e < 4; ++e) {
-                const int row = i + e / 2 * 8, column = j + 2 * t + e % 2;
-                if (row < M && column < N) c(row, column, d[e]);
-            }
-        }
-    } else {
-        ONE_BY_ONE
-        for (int e = threadIdx.x; e < M * N; e += THREADS) {
-            R s = 0;
-            for (int k = 0; k < K; ++k) s += a(e / N, k) * b(k, e % N);
-            c(e / N, e % N, s);
-        }
-    }
-}
-"""
+CELL = "[r * TILE + lane - first]"
+"""A thread's entry of a state in shared memory."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +51,10 @@ class Chunked:
 
 
 def chunked(layer: Layer) -> Chunked:
-    """The factors of an outer-product memory with one decay; NoSchedule says why it is none."""
+    """The factors of an outer-product memory with one decay; NoSchedule says why it is none.
+
+    Beside the decay Λ may have an outer product: the memory then is that of `wy`.
+    """
     inside = core(layer)
     try:
         space = derive(inside.layer)
@@ -110,19 +63,17 @@ def chunked(layer: Layer) -> Chunked:
         raise
     except DsfError as error:
         raise NoSchedule(str(error)) from None
-    if m.decay_keys or m.correction is not None:
-        raise NoSchedule("Λ is no number times the identity")
+    if m.decay_keys or (m.correction is not None and m.correction.rates is not None):
+        raise NoSchedule("Λ is no number times the identity, with or without an outer product")
     if (m.keys, m.values) != ((0,), (1,)) or not all(x.isidentifier() for x in m.dims):
         raise NoSchedule(f"the state has the axes {', '.join(m.dims)}")
     keys, values = m.dims
     if keys == values or len(layer.output.dims) != 1:
         raise NoSchedule("keys and values have one size")
     wanted = {"row": m.row, "column": m.column, "value": m.value}
-    wanted |= {
-        name: x
-        for name, x in (("decay", m.decay), ("gate", m.gate), ("skip", m.skip))
-        if x is not None
-    }
+    read, left = (m.correction.read, m.correction.left) if m.correction else (None, None)
+    others = {"decay": m.decay, "gate": m.gate, "skip": m.skip, "read": read, "left": left}
+    wanted |= {name: x for name, x in others.items() if x is not None}
     roots = dict(zip(wanted, merged(wanted.values(), inside.parts), strict=True))
     factors = tuple(Factor(f"{name}_factor", x, False) for name, x in roots.items())
     at = {name: Input(f"{name}_factor", x.dims) for name, x in roots.items()}
@@ -130,7 +81,14 @@ def chunked(layer: Layer) -> Chunked:
     kept: Tensor = old
     if "decay" in at:
         kept = Product(",ab->ab", at["decay"], old, m.dims)
-    new = add(kept, Product("a,b->ab", at["column"], at["value"], m.dims))
+    value: Tensor = at["value"]
+    if "read" in at:
+        found = matmul(at["read"], old)
+        if "left" in at:
+            kept = add(kept, Product("a,b->ab", at["left"], found, m.dims))
+        else:
+            value = add(value, found)
+    new = add(kept, Product("a,b->ab", at["column"], value, m.dims))
     output: Tensor = matmul(at["row"], old if m.old else new)
     output = multiply(at["gate"], output) if "gate" in at else output
     output = add(output, at["skip"]) if "skip" in at else output
@@ -140,29 +98,19 @@ def chunked(layer: Layer) -> Chunked:
     return Chunked(made, m)
 
 
-class CudaChunks(CudaTiles):
-    """The kernels of one layer: forward by chunks, backward token by token."""
+class CudaChunks(ChunkSums):
+    """The kernels of one layer, forward and backward by chunks."""
 
     def __init__(self, made: Chunked) -> None:
-        super().__init__(made.tiles)
-        self.memory = made.memory
+        super().__init__(made.tiles, made.memory)
 
     @property
     def kind(self) -> str:
         """What kind of kernel it is, in words."""
         return (
-            f"rows {self.rows}, lanes {self.lanes}; forward by chunks of tokens, products of "
-            "matrices on tensor cores in float32; backward token by token"
+            f"rows {self.rows}, lanes {self.lanes}; by chunks of tokens, products of matrices on "
+            "tensor cores in float32"
         )
-
-    def arrays(self, backward: bool) -> list[Array]:
-        """What the threads of a block share."""
-        held = super().arrays(backward)
-        if not backward:
-            held.append(Array("scores", (), "TOKENS * TOKENS"))
-            held += [Array(name, (), "TOKENS") for name in ("from_start", "to_end")]
-            held.append(Array("state", self.loops.part(self.memory.dims), hot=True))
-        return held
 
     def text(self) -> Iterator[str]:
         """The kernels."""
@@ -170,105 +118,198 @@ class CudaChunks(CudaTiles):
         yield ""
         yield from super().text()
 
+    def each_cell(self, line: str) -> list[str]:
+        """The statement for every entry of a state that a thread has."""
+        return self.each_entry(self.memory.dims, [line])
+
     def forward(self) -> Iterator[str]:
         """The forward kernel."""
         name = self.memory.state
-        d, n = size(self.lanes), "N"
         constant = self.layer.start.get(name)
         where = self.entry_of(name)
-        cell = self.held("state", self.memory.dims, ["r", "lane"])
         other = f"in_{constant}{where}" if constant else "T(0)"
+        first = f"first_{name} ? first_{name}{where} : {other}"
         yield from self.signature.forward()
         yield from self.start(False)
-        lines = [f"if (row && live) {cell} = first_{name} ? first_{name}{where} : {other};"]
-        yield from indented(self.each_entry(self.memory.dims, lines))
-        yield f"    const int lanes = (int)least(TILE, {d} - first);"
+        yield from self.named()
+        yield from indented(self.each_cell(f"if (row && live) state{CELL} = {first};"))
         yield "    for (; t0 < L; t0 += TOKENS) {"
         yield "        steps = (int)least(TOKENS, L - t0);"
         yield from indented(self.prelude_of(), 2)
         yield from indented(self.loops.barrier(), 2)
         yield "        if (keep && t0 % STEPS == 0) {"
-        yield f"            T* to = keep + {self.kept('t0 / STEPS')};"
-        lines = [f"to[i * THREADS] = {cell};"]
-        yield from indented(self.each_entry(self.memory.dims, lines), 3)
+        yield from indented(self.keeping("t0 / STEPS", {name: f"state{CELL}"}), 3)
         yield "        }"
         yield from indented(self.decays(), 2)
         yield "        __syncthreads();"
-        yield from indented(self.products(n), 2)
-        line = f"y[(t0 + t) * {d} + e0] = {self.y_at('e0')};"
+        yield from indented(self.chunk(), 2)
+        yield "        __syncthreads();"
+        line = f"y[(t0 + t) * {size(self.lanes)} + e0] = {self.y_at('e0')};"
         yield from indented(self.each_output(line), 2)
         yield "    }"
         yield "    __syncthreads();"
-        line = f"if (row && live) last_{name}{where} = {cell};"
-        yield from indented(self.each_entry(self.memory.dims, [line]))
+        yield from indented(self.each_cell(f"if (row && live) last_{name}{where} = state{CELL};"))
         yield "}"
 
-    def decays(self) -> list[str]:
-        """P(i, j) in place of scores, P(i, start) and P(end, j); of i - 1 where the old is read."""
-        decay = "at_decay_factor[s]" if self.memory.decay is not None else "T(1)"
-        upto = "thread" if self.memory.old else "thread + 1"
-        return [
-            "if (thread < steps) {",
-            "    T p = 1;",
-            "    for (int s = thread + 1; s < steps; ++s) {",
-            *(["    scores[s * TOKENS + thread] = p;"] if self.memory.old else []),
-            f"    p *= {decay};",
-            *([] if self.memory.old else ["    scores[s * TOKENS + thread] = p;"]),
-            "    }",
-            "    to_end[thread] = p;",
-            "    scores[thread * TOKENS + thread] = 1;",
-            "    p = 1;",
-            f"    for (int s = 0; s < {upto}; ++s) p *= {decay};",
-            "    from_start[thread] = p;",
-            "}",
-        ]
+    def chunk(self) -> Iterator[str]:
+        """The outputs of the tokens at hand, and the state after them."""
+        q, k = self.of("row", "i", "k"), self.of("column", "j", "k")
+        yield from self.scores("decays", "N", q, k, "decays[i * PITCH + j] * sum")
+        yield "__syncthreads();"
+        yield from self.outputs("decays[i * PITCH + k]", self.output())
+        yield "__syncthreads();"
+        yield from self.next_state()
 
-    def products(self, n: str) -> list[str]:
-        """The three products of matrices."""
-        m = self.memory
-        last = "steps - 1"
-        total = f"from_start[{last}]"
-        if m.old and m.decay is not None:
-            total += f" * at_decay_factor[{last}]"
-        y = "at_y[i * size.LANES + (first - base) + j]"
-        value = "(first - base) + j"
-        v = f"at_value_factor[k * size.LANES + {value}]"
-        result = "sum"
-        for name, sign in (("gate", "*"), ("skip", "+")):
-            if any(f.name == f"{name}_factor" for f in self.made.factors):
-                f = next(f for f in self.made.factors if f.name == f"{name}_factor")
-                own = f"i * size.LANES + {value}" if f.dims else "i"
-                result = f"({result} {sign} at_{name}_factor[{own}])"
-        return [
-            f"const T total = {total};",
-            f"multiplied<T>(steps, steps, {n},",
-            f"    [&](int i, int k) {{ return at_row_factor[i * {n} + k]; }},",
-            f"    [&](int k, int j) {{ return at_column_factor[j * {n} + k]; }},",
-            "    [&](int i, int j, T sum) {",
-            "        T& entry = scores[i * TOKENS + j];",
-            f"        entry = j {'<' if m.old else '<='} i ? entry * sum : T(0);",
-            "    });",
-            "__syncthreads();",
-            f"multiplied<T>(steps, lanes, steps + {n},",
-            "    [&](int i, int k) {",
-            "        return k < steps ? scores[i * TOKENS + k]",
-            f"                         : from_start[i] * at_row_factor[i * {n} + k - steps];",
-            "    },",
-            "    [&](int k, int j) {",
-            f"        return k < steps ? {v}",
-            f"                         : state[(k - steps) * size.LANES + {value}];",
-            "    },",
-            f"    [&](int i, int j, T sum) {{ {y} = {result}; }});",
-            "__syncthreads();",
-            f"multiplied<T>({n}, lanes, steps,",
-            f"    [&](int i, int k) {{ return to_end[k] * at_column_factor[k * {n} + i]; }},",
-            f"    [&](int k, int j) {{ return {v}; }},",
-            "    [&](int i, int j, T sum) {",
-            f"        T& entry = state[i * size.LANES + {value}];",
-            "        entry = total * entry + sum;",
-            "    });",
-            "__syncthreads();",
-        ]
+    def written(self) -> Iterator[str]:
+        """What the tokens at hand write, where it is not a factor."""
+        return iter(())
+
+    def output(self, result: str = "sum") -> str:
+        """The statement that makes what is read from the state an output."""
+        for factor, sign in (("gate", "*"), ("skip", "+")):
+            if self.has_factor(factor):
+                result = f"({result} {sign} {self.of(factor, 'i', 'j')})"
+        return f"{self.y_of('i', 'j')} = {result};"
+
+    def backward(self) -> Iterator[str]:
+        """The backward kernel."""
+        name = self.memory.state
+        last = f"last_{name} ? last_{name}{self.entry_of(name)} : T(0)"
+        output = f"{self.y_at('e0')} = y[(t0 + t) * {size(self.lanes)} + e0];"
+        yield from self.signature.backward()
+        yield from self.start(True)
+        yield from self.named()
+        yield from indented(self.each_cell(f"if (row && live) adjoint{CELL} = {last};"))
+        yield "    for (Long from = (L - 1) / STEPS * STEPS; from >= 0; from -= STEPS) {"
+        yield "        const int upto = (int)least(STEPS, L - from);"
+        yield f"        const T* kept = keep + {self.kept('from / STEPS')};"
+        yield "        ONE_BY_ONE"
+        yield "        for (int done = (upto - 1) / TOKENS * TOKENS; done >= 0; done -= TOKENS) {"
+        kept = f"if (row && live) state{CELL} = kept{self.entry_of(name)};"
+        yield from indented(self.each_cell(kept), 3)
+        yield "            t0 = from + done;"
+        yield "            steps = (int)least(TOKENS, L - t0);"
+        yield from indented(self.each_output(output), 3)
+        yield "            ONE_BY_ONE"
+        yield "            for (t0 = from;; t0 += TOKENS) {"
+        yield "                steps = (int)least(TOKENS, L - t0);"
+        yield "                __syncthreads();"
+        yield from indented(self.prelude_of(), 4)
+        yield from indented(self.loops.barrier(), 4)
+        yield from indented(self.decays(), 4)
+        yield "                __syncthreads();"
+        yield from indented(self.written(), 4)
+        yield "                if (t0 == from + done) break;"
+        yield from indented(self.next_state(), 4)
+        yield "            }"
+        yield from indented(self.adjoints(), 3)
+        yield "            __syncthreads();"
+        yield from indented(self.given(self.token_grads), 3)
+        yield "        }"
+        yield "    }"
+        yield f"    T back_{name}[ROWS];"
+        yield from indented(self.each_cell(f"back_{name}[i] = adjoint{CELL};"))
+        yield from indented(self.ended())
+        yield "}"
+
+    def adjoints(self) -> Iterator[str]:
+        """The adjoints of the factors of the tokens at hand, and of the state before them."""
+        yield from self.pairs()
+        yield "__syncthreads();"
+        if self.has_factor("decay"):
+            yield from self.carried()
+            yield "__syncthreads();"
+        later = "decays[k * PITCH + i] * {}[k * PITCH + i]"
+        before = "decays[i * PITCH + k] * {}[i * PITCH + k]"
+        y = self.y_of("i", "j")
+        given = [f"{self.to('value', 'i', 'j')} = sum;"]
+        if self.has_factor("skip"):
+            given.append(f"{self.to('skip', 'i', 'j')} = {y};")
+        own = f"to_end[i] * {self.of('column', 'i', 'k - steps')}"
+        yield from self.read(later.format("keys"), self.seed("k", "j"), own, "adjoint", given)
+        if self.has_factor("gate"):
+            yield from self.outputs(
+                before.format("keys"), f"{self.to('gate', 'i', 'j')} = {y} * sum;"
+            )
+        for name, weight, other, start in (
+            ("column", later, "row", "to_end"),
+            ("row", before, "column", "from_start"),
+        ):
+            entry = self.to(name, "i", "j")
+            yield from product(
+                "steps, N, steps",
+                weight.format("values"),
+                self.of(other, "k", "j"),
+                [f"{entry} = {start}[i] * {entry} + sum;"],
+            )
+        yield "__syncthreads();"
+        yield from self.moved(
+            "adjoint", "from_start", self.of("row", "k", "i"), self.seed("k", "j")
+        )
+        if self.has_factor("decay"):
+            yield from self.of_decays()
+
+    def pairs(self) -> Iterator[str]:
+        """The products of pairs of tokens, and what the state and its adjoint give each token."""
+        q, k = self.of("row", "i", "k"), self.of("column", "j", "k")
+        seed = self.seed("i", "k")
+        yield from self.scores("keys", "N", q, k, "sum")
+        yield from self.scores("values", "lanes", seed, self.of("value", "j", "k"), "sum")
+        for name, factor, state in (
+            ("row", seed, "state"),
+            ("column", self.of("value", "i", "k"), "adjoint"),
+        ):
+            result = [f"{self.to(name, 'i', 'j')} = sum;"]
+            yield from product("steps, N, lanes", factor, f"{state}[j * TILE + k]", result)
+        yield from self.cleared_lanes()
+
+    def cleared_lanes(self) -> Iterator[str]:
+        """Set adjoints along the lanes to zero where a block gives only some of their lanes."""
+        if not self.apart:
+            for f in self.got:
+                if f.dims == (self.lanes,):
+                    yield from self.cleared(f"to_{f.name}", f.dims, "TOKENS")
+
+    def carried(self) -> Iterator[str]:
+        """What passes through all decays of the chunk from the start, to the end, and both."""
+        yield "ONE_BY_ONE"
+        yield "for (int m = warp; m <= 2 * steps; m += WARPS) {"
+        yield "    const int own = m < steps ? m : m - steps;"
+        yield "    T s = 0;"
+        yield "    if (m < steps) {"
+        for name in ("row", "column"):
+            yield "        for (int k = thread % 32; k < N; k += 32)"
+            yield f"            s += {self.of(name, 'own', 'k')} * {self.to(name, 'own', 'k')};"
+            yield f"    }} else {'if (m < 2 * steps) ' if name == 'row' else ''}{{"
+        yield "        for (int e = thread % 32; e < N * TILE; e += 32)"
+        yield "            if (e % TILE < lanes) s += state[e] * adjoint[e];"
+        yield "    }"
+        yield "    s = over_warp(s);"
+        to = "(m < steps ? at_start[own] : m < 2 * steps ? at_end[own] : *at_both)"
+        yield f"    if (thread % 32 == 0) {to} = s;"
+        yield "}"
+
+    def of_decays(self) -> Iterator[str]:
+        """The adjoints of decays: sums along j for each m, in place of pairs; then those over m."""
+        to = self.to("decay", "i")
+        yield "ONE_BY_ONE"
+        yield "for (int m = thread; m <= steps; m += THREADS) {"
+        yield "    const bool end = m == steps;"
+        yield "    T s = end ? *at_both : at_start[m];"
+        yield "    for (int i = 0; i <= m && i < steps; ++i) {"
+        yield "        const int e = m * PITCH + i;"
+        yield "        const T pair = end ? at_end[i] : keys[e] * values[e];"
+        yield "        const T given = s * (end ? to_end[i] : decays[e]);"
+        yield f"        (end ? {to} : keys[e]) = given;"
+        yield f"        s = {self.of('decay', 'i')} * s + pair;"
+        yield "    }"
+        yield "}"
+        yield "__syncthreads();"
+        yield "for (int i = thread; i < steps; i += THREADS) {"
+        yield f"    T s = {to};"
+        yield "    for (int m = i; m < steps; ++m) s += keys[m * PITCH + i];"
+        yield f"    {to} = s;"
+        yield "}"
 
 
 __all__ = ["Chunked", "CudaChunks", "chunked"]

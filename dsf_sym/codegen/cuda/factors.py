@@ -78,7 +78,10 @@ class CudaFactors:
     def arrays(self, backward: bool) -> list[Array]:
         """What the threads of a block share: the most read first."""
         part = self.loops.part
-        held = [Array(f"at_{n}", part(x.dims), "TOKENS") for n, x in self.prelude.lets]
+        held = [
+            Array(f"at_{n}", part(x.dims), "TOKENS", pad=self.pad(f"at_{n}"))
+            for n, x in self.prelude.lets
+        ]
         held.append(Array("at_y", part(self.made.output.dims), "TOKENS"))
         held += [Array(f"at_{n}", part(x.dims)) for n, x in self.fixed.lets]
         if not backward:
@@ -87,8 +90,7 @@ class CudaFactors:
             if len(f.dims) == 2:
                 held.append(Array(f"to_{f.name}", part(f.dims)))
                 continue
-            if not self.has(f.dims)[1]:
-                held.append(Array(f"parts_{f.name}", f.dims, "WARPS * TOKENS"))
+            held += self.parts(f)
             held.append(Array(f"to_{f.name}", part(f.dims), "TOKENS"))
             if f.constant:
                 held.append(Array(f"all_{f.name}", part(f.dims)))
@@ -97,6 +99,12 @@ class CudaFactors:
                 if not self.final(name):
                     held.append(Array(self.let(lets, name), part(x.dims), times))
         return held
+
+    def parts(self, f: Factor) -> list[Array]:
+        """Where the warps of a block leave their sums over lanes of a factor's adjoint."""
+        if self.has(f.dims)[1]:
+            return []
+        return [Array(f"parts_{f.name}", f.dims, "WARPS * TOKENS")]
 
     def final(self, name: str) -> bool:
         """Whether an assignment is the gradient of a token's signal, which no other adds to."""
@@ -113,7 +121,11 @@ class CudaFactors:
 
     def held(self, name: str, dims: Dims, index: Sequence[str], step: str = "") -> str:
         """An entry of an array of the block."""
-        return at(name, self.loops.part(dims), self.own(dims, index), step)
+        return at(name, self.loops.part(dims), self.own(dims, index), step, self.pad(name))
+
+    def pad(self, name: str) -> int:
+        """The numbers that stand between the tokens of an array."""
+        return 0
 
     def place(self, x: Input, index: Sequence[str]) -> str:
         """An entry of what the loops before and after the tokens read."""

@@ -12,9 +12,26 @@ from ..factors import NoSchedule
 from ..tiles import tiles
 from .chunks import CudaChunks, chunked
 from .loops import Array
+from .maps import scanned
 from .plain import CudaPlain
 from .runtime import RUNTIME, WARPS
+from .scan import CudaScan
 from .tiles import CudaTiles
+from .wy import CudaSolved
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """What the launch of a scan is decided by: what CudaSource says of the other kernels.
+
+    A scan is the forward kernel of the text where the macro SPLIT is the threads, more than one,
+    that share the tokens of a lane.
+    """
+
+    rows: str | None
+    lanes: str
+    forward: tuple[Array, ...]
+    numbers: int
 
 
 @dataclass(frozen=True)
@@ -26,7 +43,7 @@ class CudaSource:
     kernel. slots: the signals and states whose gradient is a sum over the blocks of a sequence.
     registers: for every state whether a thread has one number of each of its rows; () without
     lanes, where whole states are kept. numbers: what a thread has of a row for all tokens, the
-    states, and constants with their gradients.
+    states, and constants with their gradients. scan: the forward kernel that splits time, if any.
     """
 
     layer: Layer
@@ -39,6 +56,7 @@ class CudaSource:
     slots: frozenset[str]
     registers: tuple[bool, ...]
     numbers: int
+    scan: ScanSource | None
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -61,19 +79,18 @@ def cuda_source(layer: Layer) -> CudaSource:
     """
     refuse_stateless(layer, "CUDA")
     kernel = _kernel(layer)
-    warps = [WARPS.strip("\n")] if isinstance(kernel, CudaTiles) else []
-    body = "\n\n".join(
-        [
-            RUNTIME.strip("\n"),
-            "\n".join([*kernel.sizes(), _struct(sizes_of(layer), kernel.members())]),
-            *warps,
-            "\n".join(kernel.text()),
-        ]
-    )
+    scan = None if isinstance(kernel, CudaChunks) else _scan(layer)
+    parts = [RUNTIME.strip("\n")]
+    if scan is None:
+        parts += _parts(kernel)
+    else:
+        parts += ["#if SPLIT == 1", *_parts(kernel), "#else", *_parts(scan), "#endif"]
+    body = "\n\n".join(parts)
+    kind = kernel.kind + ("; forward a scan where SPLIT threads share time" if scan else "")
     return CudaSource(
         layer=layer,
-        text=comment(layer, "CUDA C", "cuda", kernel.kind, body) + body + "\n",
-        kind=kernel.kind,
+        text=comment(layer, "CUDA C", "cuda", kind, body) + body + "\n",
+        kind=kind,
         rows=kernel.rows,
         lanes=kernel.lanes,
         forward=tuple(kernel.arrays(False)),
@@ -83,19 +100,38 @@ def cuda_source(layer: Layer) -> CudaSource:
         ),
         registers=kernel.registered,
         numbers=kernel.numbers,
+        scan=None
+        if scan is None
+        else ScanSource(scan.rows, scan.lanes, tuple(scan.arrays(False)), scan.numbers),
     )
 
 
+def _parts(kernel: CudaTiles | CudaScan | CudaPlain) -> list[str]:
+    """The parts of a file that belong to the kernels of one launch geometry."""
+    sizes = [*kernel.sizes(), _struct(sizes_of(kernel.layer), kernel.members())]
+    warps = [] if isinstance(kernel, CudaPlain) else [WARPS.strip("\n")]
+    return ["\n".join(sizes), *warps, "\n".join(kernel.text())]
+
+
 def _kernel(layer: Layer) -> CudaTiles | CudaPlain:
-    """By chunks where one decay is all of Λ, else token by token, with the state in threads."""
+    """By chunks where Λ is one decay, with an outer product or without; else token by token."""
     try:
         made = tiles(layer)
     except NoSchedule as why:
         return CudaPlain(layer, str(why))
     try:
-        return CudaChunks(chunked(layer))
+        found = chunked(layer)
+        return CudaSolved(found) if found.memory.correction else CudaChunks(found)
     except NoSchedule:
         return CudaTiles(made)
+
+
+def _scan(layer: Layer) -> CudaScan | None:
+    """A scan over time, where every entry of the state is alone."""
+    try:
+        return CudaScan(scanned(layer))
+    except NoSchedule:
+        return None
 
 
 def generate_cuda(layer: Layer) -> str:

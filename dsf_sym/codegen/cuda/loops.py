@@ -19,19 +19,20 @@ class Array:
     """What the threads of a block share: `times` copies of numbers over `dims`.
 
     times: "", or the tokens at a time ("TOKENS"), these for every warp ("WARPS * TOKENS"), pairs of
-    them ("TOKENS * TOKENS"), or the states of the tokens between two that are kept ("STEPS + 1").
-    hot: whether it is read at every token.
+    them ("TOKENS * (TOKENS + 4)"), or states from one that is kept to the next ("STEPS + 1").
+    hot: whether it is read at every token. pad: numbers that stand between the copies.
     """
 
     name: str
     dims: Dims
     times: str = ""
     hot: bool = False
+    pad: int = 0
 
     def declared(self, number: int) -> str:
         """The array with room of its own, in shared memory or where there is more."""
         times = f"({self.times}) * " if self.times else ""
-        return f"ARRAY({number}, {self.name}, {times}({count(self.dims)}))"
+        return f"ARRAY({number}, {self.name}, {times}({padded(self.dims, self.pad)}))"
 
 
 @dataclass
@@ -129,10 +130,15 @@ class BlockLoops:
         return ["T s = 0;", inner, f"{target(name, at)} = s;"]
 
 
-def at(name: str, dims: Dims, index: Sequence[str], step: str = "") -> str:
+def at(name: str, dims: Dims, index: Sequence[str], step: str = "", pad: int = 0) -> str:
     """An entry of an array or a signal, at token `step` where it has tokens."""
-    first = f"({step}) * ({count(dims)}) + " if step else ""
+    first = f"({step}) * ({padded(dims, pad)}) + " if step else ""
     return f"{name}[{first}{linear(dims, index)}]"
+
+
+def padded(dims: Dims, pad: int) -> str:
+    """The numbers from one copy to the next."""
+    return f"{count(dims)} + {pad}" if pad else count(dims)
 
 
 def indented(lines: Iterable[str], depth: int = 1) -> list[str]:

@@ -6,7 +6,7 @@ over a thread's rows, and the text of what a token reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...language.tensor import Dims
 from ..c_family import count, entry, size
@@ -20,10 +20,11 @@ class CudaRows(CudaFactors):
 
     def sizes(self) -> Iterator[str]:
         """What the sizes and the launch geometry decide."""
-        d = f"SIZE_{self.lanes}"
+        d = self.lanes if self.lanes.isdigit() else f"SIZE_{self.lanes}"
         yield "// A block has TILE lanes of a sequence, and a sequence TILES blocks."
         yield f"constexpr int N = {f'SIZE_{self.rows}' if self.rows else '1'};"
-        yield f"constexpr int TILE = THREADS / GROUPS, TILES = ({d} + TILE - 1) / TILE;"
+        yield "constexpr int TILE = THREADS / (GROUPS * SPLIT);"
+        yield f"constexpr int TILES = ({d} + TILE - 1) / TILE;"
 
     def members(self) -> str:
         """What `size` has beside the layer's sizes."""
@@ -33,7 +34,7 @@ class CudaRows(CudaFactors):
         """The lane of a thread, the arrays, and what no token enters."""
         d = size(self.lanes)
         yield "    const int warp = thread / 32, group = thread % GROUPS; (void)warp;"
-        yield "    const int first = tile * TILE, wanted = first + thread / GROUPS;"
+        yield "    const int first = tile * TILE, wanted = first + thread / (GROUPS * SPLIT);"
         yield "    // A lane that is not there repeats the last, and counts for nothing."
         yield f"    const bool live = wanted < {d};"
         yield f"    const int lane = live ? wanted : {d} - 1;"
@@ -81,11 +82,25 @@ class CudaRows(CudaFactors):
         index = ["r" if x == self.rows else "lane" for x in dims]
         return at("", dims, index)
 
+    def once(self, name: str) -> str:
+        """The condition that a thread's entry of a state is there and no other thread's."""
+        dims = self.made.dims(name)
+        there = "row && live" if self.rows in dims else "group == 0 && live"
+        return there if self.lanes in dims else f"{there} && lane == 0"
+
     def kept(self, chunk: str) -> str:
-        """Where a block keeps its registers of one chunk."""
-        each = " + ".join(map(self.registers_of, self.made.states))
-        chunks = "((L + STEPS - 1) / STEPS)"
-        return f"(((sequence * {chunks} + {chunk}) * TILES + tile) * ({each})) * THREADS + thread"
+        """Where the states of one chunk are kept."""
+        each = " + ".join(count(self.made.dims(name)) for name in self.made.states)
+        return f"(sequence * ((L + STEPS - 1) / STEPS) + {chunk}) * ({each})"
+
+    def keeping(self, chunk: str, cells: Mapping[str, str]) -> list[str]:
+        """The statements that keep states at the start of a chunk. cells: an entry of each."""
+        out = [f"T* to = keep + {self.kept(chunk)};"]
+        for name, cell in cells.items():
+            dims = self.made.dims(name)
+            line = f"if ({self.once(name)}) to{self.entry_of(name)} = {cell};"
+            out += [*self.each_entry(dims, [line]), f"to += {count(dims)};"]
+        return out
 
     def reads(self, states: str) -> dict[str, str]:
         """The text of every input of a token's statements; states: "now" or "past"."""

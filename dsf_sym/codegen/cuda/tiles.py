@@ -70,10 +70,8 @@ class CudaTiles(CudaRows):
         yield "    for (; t0 < L; t0 += TOKENS) {"
         yield "        steps = (int)least(TOKENS, L - t0);"
         yield "        if (keep && t0 % STEPS == 0) {"
-        yield f"            T* to = keep + {self.kept('t0 / STEPS')};"
-        for name in m.states:
-            yield f"            for (int i = 0; i < {self.registers_of(name)}; ++i, to += THREADS)"
-            yield f"                *to = state_{name}[i];"
+        cells = {name: f"state_{name}[i]" for name in m.states}
+        yield from indented(self.keeping("t0 / STEPS", cells), 3)
         yield "        }"
         yield from indented(self.prelude_of(), 2)
         yield from indented(self.loops.barrier(), 2)
@@ -90,12 +88,8 @@ class CudaTiles(CudaRows):
         yield from indented(self.each_output(f"y[(t0 + t) * {d} + e0] = {self.y_at('e0')};"), 2)
         yield "    }"
         for name in m.states:
-            dims = m.dims(name)
-            there = "row && live" if self.rows in dims else "group == 0 && live"
-            if self.lanes not in dims:
-                there += " && lane == 0"
-            line = f"if ({there}) last_{name}{self.entry_of(name)} = state_{name}[i];"
-            yield from indented(self.each_entry(dims, [line]))
+            line = f"if ({self.once(name)}) last_{name}{self.entry_of(name)} = state_{name}[i];"
+            yield from indented(self.each_entry(m.dims(name), [line]))
         yield "}"
 
     def backward(self) -> Iterator[str]:
@@ -125,8 +119,9 @@ class CudaTiles(CudaRows):
         yield "        const int upto = (int)least(STEPS, L - from);"
         yield f"        const T* kept = keep + {self.kept('from / STEPS')};"
         for name in m.states:
-            yield f"        for (int i = 0; i < {self.registers_of(name)}; ++i, kept += THREADS)"
-            yield f"            past_{name}[i] = *kept;"
+            line = f"past_{name}[i] = kept{self.entry_of(name)};"
+            yield from indented(self.each_entry(m.dims(name), [line]), 2)
+            yield f"        kept += {count(m.dims(name))};"
         yield "        ONE_BY_ONE"
         yield "        for (int done = 0; done < upto; done += TOKENS) {"
         yield "            t0 = from + done;"
