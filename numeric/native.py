@@ -221,7 +221,13 @@ def _of_type(x: Any, like: Any) -> Any:
 
 def empty(like: Any, shape: tuple[int, ...]) -> Any:
     """An array of the library and type of another, of any values."""
-    return np.empty(shape, like.dtype) if isinstance(like, np.ndarray) else like.new_empty(shape)
+    if isinstance(like, np.ndarray):
+        return np.empty(shape, like.dtype)
+    import torch
+
+    # NumPy asks for large pages and torch does not. The first touch of small ones is a third of the
+    # time of a forward call on a long sequence.
+    return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
 
 
 def _zeros(like: Any, shape: tuple[int, ...]) -> Any:
