@@ -287,6 +287,6 @@ def test_the_page_tells_what_there_is(seeds):
         assert len({line.replace(r"\|", "").count("|") for line in text.splitlines()}) == 1
     assert f"hold {f'0 to {seeds}' if seeds else 0} of 5 seeds" in experiment.done(runs, records)
     assert experiment.results(runs).count("not run yet") == (9 if seeds else 12)
-    assert ("0.400 ± 0.248" in experiment.results(runs)) == (seeds == 3)
+    assert ("0.400\u00a0±\u00a00.248" in experiment.results(runs)) == (seeds == 3)
     for figure in (experiment.accuracy(runs), experiment.curves(runs)):
         assert len(figure.axes) == len(recall.EXPANSIONS)
