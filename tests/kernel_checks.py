@@ -7,6 +7,8 @@ import numeric
 from dsf_sym import Gate, KernelLayer, State, Vec, layer, outer
 from dsf_sym.language.loading import catalogue
 from numeric import samples
+from numeric.budgets import budget
+from numeric.oracle import definition
 
 
 @layer
@@ -47,6 +49,15 @@ def drawn(layer, length, dtype="float64", lead=(1, 2), **sizes):
     given = {n: x.astype(dtype) for n, x in given.items()}
     state = tuple(x.astype(dtype) for x in state)
     return given, state if len(state) > 1 else state[0]
+
+
+def computes_the_definition(made, layer, lengths, schedule, dtype):
+    """A kernel without and with a state, at every length, within the budget of a schedule."""
+    for length in lengths:
+        given, state = drawn(layer, length, dtype, lead=(1, 2) if length < 1000 else (1, 1))
+        state = state if length > 63 else None
+        got = made(**given, state=state)
+        assert error(got, definition(layer, given, state)) <= budget(schedule, dtype)
 
 
 def gradients(call, given, state):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
-from kernel_checks import LAYERS, drawn, error, gradients, wrong_by
+from kernel_checks import LAYERS, computes_the_definition, drawn, error, gradients, wrong_by
 
 from dsf_sym.codegen import cuda_source
 from dsf_sym.codegen.cuda.maps import scanned
@@ -39,12 +39,7 @@ def kernel(layer, sanitizer="", order="forward", time="split"):
 
 def defined(name, dtype):
     layer = LAYERS[name]
-    made = kernel(layer)
-    for length in LENGTHS:
-        given, state = drawn(layer, length, dtype, lead=(1, 2) if length < 1000 else (1, 1))
-        state = state if length > 63 else None
-        got = made(**given, state=state)
-        assert error(got, definition(layer, given, state)) <= budget("associative_scan", dtype)
+    computes_the_definition(kernel(layer), layer, LENGTHS, "associative_scan", dtype)
 
 
 @pytest.mark.parametrize("name", KINDS)

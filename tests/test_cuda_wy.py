@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
-from kernel_checks import LAYERS, drawn, error, gradients, wrong_by
+from kernel_checks import LAYERS, computes_the_definition, drawn, error, gradients, wrong_by
 
 from dsf_sym import Const, Gate, Mat, State, Vec, layer, outer
 from dsf_sym.codegen import cuda_source
@@ -95,12 +95,7 @@ def test_chunks_of_the_others_compute_the_definition(name, dtype):
 
 def defined(name, dtype):
     layer = SOLVED[name]
-    made = kernel(layer)
-    for length in LENGTHS:
-        given, state = drawn(layer, length, dtype, lead=(1, 2) if length < 1000 else (1, 1))
-        state = state if length > 63 else None
-        got = made(**given, state=state)
-        assert error(got, definition(layer, given, state)) <= budget("chunkwise", dtype)
+    computes_the_definition(kernel(layer), layer, LENGTHS, "chunkwise", dtype)
 
 
 @pytest.mark.parametrize("name", ["gated_deltanet", "gated_delta", "another_column"])
