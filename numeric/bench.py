@@ -107,6 +107,13 @@ class Race:
         return f"{way} of {tokens} tokens would take {expected:.1f} s or more"
 
 
+def require_peers(layers: Sequence[str]) -> None:
+    """Refuse a layer without a peer before anything is timed; raises DsfError."""
+    for name in layers:
+        if name not in LAYERS:
+            raise DsfError(f"bench code: {name} has no peer; there are {', '.join(LAYERS)}")
+
+
 def compare(
     layers: Sequence[str] = LAYERS,
     lengths: Sequence[int] = LENGTHS,
@@ -137,9 +144,8 @@ def compare(
     DsfError
         A layer has no peer, or its generated code is not within its budget of the definition.
     """
+    require_peers(layers)
     for name in layers:
-        if name not in LAYERS:
-            raise DsfError(f"bench code: {name} has no peer; there are {', '.join(LAYERS)}")
         race = Race(find(name), limit)
         yield from _entered(race)
         for length in sorted(lengths):

@@ -10,6 +10,7 @@ import torch
 
 import numeric
 from dsf_sym import costs, find
+from dsf_sym.cli import run
 from dsf_sym.errors import DsfError
 from numeric import bench, growth, limits, native, samples
 from numeric.limits import Machine
@@ -356,3 +357,9 @@ def test_memory_is_linear_in_the_length(name, schedule):
         return growth.peak(both)
 
     assert bytes_of(256) <= 2.2 * bytes_of(128)
+
+
+def test_a_layer_without_a_peer_is_refused_before_anything_is_timed(monkeypatch, capsys):
+    monkeypatch.setattr(limits, "measure", lambda probes: pytest.fail("something was timed"))
+    assert run(["bench", "code", "--layer", "gla", "--layer", "glaa"]) == 2
+    assert "glaa has no peer" in capsys.readouterr().err

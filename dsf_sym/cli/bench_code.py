@@ -54,6 +54,7 @@ def code(plan: Plan) -> None:
     if plan.plot is not None:
         require_writable(plan.plot, force=True)
     bench, limits, growth = map(numeric_part, ("bench", "limits", "growth"))
+    bench.require_peers(plan.layers)
     bench.torch.set_num_threads(plan.threads)
     os.environ["OMP_NUM_THREADS"] = str(plan.threads)
     probes = limits.Probes()
