@@ -79,7 +79,7 @@ def test_a_decision_that_runs_out_of_time_is_undecided(dsf, tmp_path):
     file = tmp_path / "deep.py"
     file.write_text(DEEP)
     code, out, _ = dsf(
-        "compare", f"{file}:late", f"{file}:very_late", "--timeout", "0.05", "--sizes", "n=40,d=40"
+        "compare", f"{file}:late", f"{file}:very_late", "--timeout", "0.05", "--sizes", "n=24,d=24"
     )
     assert code == 3
     assert out.startswith("undecided:")

@@ -69,7 +69,7 @@ def slow(tmp_path):
     """Arguments of a comparison that takes far longer than a test may."""
     file = tmp_path / "slow.py"
     file.write_text(SLOW)
-    return ["compare", f"{file}:slow", f"{file}:split", "--sizes", "n=40,d=40"]
+    return ["compare", f"{file}:slow", f"{file}:split", "--sizes", "n=24,d=24"]
 
 
 def imported(command):
@@ -102,7 +102,7 @@ def test_an_interrupt_ends_every_process(tmp_path):
     file = tmp_path / "slow.py"
     file.write_text(SLOW)
     others = [f"{file}:split"] * 12
-    arguments = ["check", f"{file}:slow", "--sizes", "n=40,d=40", "--no-cache", "--processes", "2"]
+    arguments = ["check", f"{file}:slow", "--sizes", "n=24,d=24", "--no-cache", "--processes", "2"]
     # The terminal closes, and the reading ends, when the last process that holds it has ended.
     code, shown = in_terminal(
         [*arguments, "--against", *others], send=signal.SIGINT, after="checking slow: 0 of 12 pairs"

@@ -11,6 +11,7 @@ import os
 import random
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from ..arithmetic.span import Span
 from ..errors import SizeError
@@ -19,6 +20,7 @@ from .modular import Engine, engine
 
 WIDE = 8
 BYTES_PER_ENTRY = 160
+MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,13 @@ def check_memory(automaton: Automaton) -> None:
 
 
 def _memory() -> int | None:
+    """Bytes that can be had; None where the system does not tell."""
+    try:
+        lines = MEMORY.read_text().splitlines()
+        return next(int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        pass
+    # Pages that hold copies of files do not count as free here, though they are given up at need.
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
