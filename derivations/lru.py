@@ -38,7 +38,7 @@ def lru(
     D: Const[Vec["d"]],
 ):
     """h_i = λ ⊙ h_{i-1} + γ ⊙ (B v_i) and y_i = Re(C h_i) + D ⊙ v_i, with λ = e^{-e^ν + iθ}."""
-    h = polar(-exp(nu), theta) * Complex(hr, hi) + Complex(Br, Bi) @ v * gamma
+    h = polar(exp(-exp(nu)), theta) * Complex(hr, hi) + Complex(Br, Bi) @ v * gamma
     return h.re, h.im, (Complex(Cr, Ci) @ h).re + D * v
 
 

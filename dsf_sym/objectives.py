@@ -19,7 +19,7 @@ from .index.terms import FormAlgebra
 from .language.evaluate import evaluate
 from .language.functions import outer
 from .language.gradient import gradient, pull
-from .language.graph import walk
+from .language.graph import inputs, walk
 from .language.layer import Layer, layer
 from .language.spec import rebuild
 from .language.tensor import Input, Number, Product, Reindex, Tensor, broadcast, divide, lift, text
@@ -105,7 +105,7 @@ class Implicit:
         residual = _residual(loss, rates.owner)
         probe = Input("residual", residual.dims)
         up = pull(residual, model, probe)
-        if model.name in {n.name for n in walk(up) if isinstance(n, Input)}:
+        if model.name in inputs(up):
             raise LanguageError(f"{rates.owner}: {text(residual)} is not affine in {model.name}")
         start = broadcast(Number(Fraction(0)), model.dims)
         (offset,) = rebuild([residual], {model.name: start})
@@ -225,6 +225,12 @@ def online(optimiser: Optimiser, **options: Any) -> Callable[[Callable[..., Any]
             return (*new, y)
 
         made: Layer = layer(step, **options)
+        if isinstance(optimiser, LeastSquares) and list(made.step)[1] not in made.start:
+            inverse = list(made.step)[1]
+            raise LanguageError(
+                f"{made.name}: {inverse} would start from 0 and stay there, and nothing be learnt; "
+                f"name its start, a Const[Mat[...]]: start={{{inverse!r}: {inverse + '0'!r}}}"
+            )
         return made
 
     return make

@@ -1,6 +1,8 @@
 """The language: shapes and domains refused with their names, and its operations against NumPy."""
 
+import copy
 import itertools
+import math
 import random
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from dsf_sym import (
+    Complex,
     Const,
     Gate,
     Mat,
@@ -27,6 +30,7 @@ from dsf_sym import (
     log,
     ones,
     outer,
+    polar,
     scale,
     sigmoid,
     softplus,
@@ -110,6 +114,15 @@ def test_sizes_are_told_apart_by_name_even_where_they_are_equal():
         (lambda: k[0], "cannot be indexed"),
         (lambda: list(k), "cannot be indexed or unpacked"),
         (lambda: 1 if a else 2, "may not branch"),
+        (lambda: 1 if a == 0 else 2, r"<a: scalar> cannot be compared with 0"),
+        (lambda: 1 if a != 0.5 else 2, "cannot be compared"),
+        (lambda: max(a, 0), r"maximum\(x, y\)"),
+        (lambda: 1 if a >= 0 else 2, "cannot be compared"),
+        (lambda: len(k), r'sum\(ones\("n"\)\)'),
+        (lambda: k.__setitem__(0, a), "cannot be indexed"),
+        (lambda: Complex(a, a) == 0, "cannot be compared"),
+        (lambda: k @ outer(k, k).sum(), r"cannot contract"),
+        (lambda: k @ v, r"outer\(k, v\)"),
         (lambda: a + "b", "neither a tensor nor a number"),
         (lambda: a * True, "neither a tensor nor a number"),
         (lambda: a * float("inf"), "not a finite number"),
@@ -120,6 +133,53 @@ def test_sizes_are_told_apart_by_name_even_where_they_are_equal():
 def test_what_has_no_meaning_is_refused(build, message):
     with pytest.raises(LanguageError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("build", "error"),
+    [
+        (lambda k: math.exp(k), TypeError),
+        (lambda k: np.exp(k), TypeError),
+        (lambda k: k.shape[0], AttributeError),
+        (lambda k: not_imported(k), NameError),
+    ],
+)
+def test_what_python_refuses_in_a_step_gets_a_note_on_symbols(build, error):
+    def step(k: Vec["n"]):
+        return (build(k),)
+
+    with pytest.raises(error) as caught:
+        layer(step)
+    assert any("functions of dsf_sym" in note for note in caught.value.__notes__)
+
+
+def test_symbols_are_told_apart_by_identity_in_sets_and_copies():
+    assert len({k, q, k, Complex(k), Complex(k)}) == 4
+    assert k in [q, k] and q not in (k, v)
+    twin = copy.copy(k)
+    assert twin is not k and twin.name == k.name and repr(twin) == repr(k)
+    assert not hasattr(k, "shape") and not hasattr(k, "__len_hint__")
+
+
+@pytest.mark.parametrize(
+    ("build", "shown"),
+    [
+        (lambda: sum(S * S), "sum(S * S)"),
+        (lambda: einsum("ab,bc->ca", P, S), "einsum('ab,bc->ca', P, S)"),
+        (lambda: einsum("a,b->ba", k, v), "einsum('a,b->ba', k, v)"),
+        (lambda: a * b, "a * b"),
+        (lambda: q @ k, "q @ k"),
+        (lambda: q @ S, "q @ S"),
+        (lambda: k / sqrt(sum(ones("n"))), "k / sqrt(sum(ones('n')))"),
+    ],
+)
+def test_expressions_are_written_as_they_would_be_typed(build, shown):
+    assert text(build()) == shown
+
+
+def test_polar_takes_the_modulus_and_the_angle():
+    z = polar(2, a)
+    assert text(z.re) == "2 * cos(a)" and text(z.im) == "2 * sin(a)"
 
 
 def test_division_by_the_number_zero():

@@ -276,6 +276,11 @@ def linear(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
     return k @ S @ v, q @ S
 
 
+def without_start(S: State["n", "d"], P: State["n", "n"], k: Vec["n"], v: Vec["d"]):
+    r = k @ S - v
+    return (r @ r) / 2, k @ S
+
+
 def two_squares(S: State["n", "d"], P: State["n", "n"], k: Vec["n"], v: Vec["d"]):
     r = 2 * (k @ S) - v
     return (r @ r) / 2, k @ S
@@ -292,6 +297,7 @@ def two_squares(S: State["n", "d"], P: State["n", "n"], k: Vec["n"], v: Vec["d"]
         (Implicit(), linear, LanguageError, "needs a loss"),
         (LeastSquares(), squares, LanguageError, "the inverse P as two states"),
         (LeastSquares(), two_squares, LanguageError, "closed form is for"),
+        (LeastSquares(), without_start, LanguageError, "P would start from 0 and stay there"),
         (Implicit(), twice, LanguageError, "does more here than scale"),
     ],
 )

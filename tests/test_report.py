@@ -4,8 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from dsf_sym import Const, Mat, State, Vec, check, compare, find, layer, outer
-from dsf_sym.rendering.report import by_terms, fields, wrap
+from dsf_sym import (
+    Const,
+    Gate,
+    Mat,
+    Scalar,
+    State,
+    Vec,
+    attention,
+    check,
+    compare,
+    exp,
+    find,
+    layer,
+    outer,
+    tanh,
+)
+from dsf_sym.rendering.report import by_terms, fields, verdict_text, wrap
 from dsf_sym.rendering.sheet import latex_form, sheet, signal_rows, title_lines
 
 MY_LAYER = str(Path(__file__).parent.parent / "examples" / "my_layer.py")
@@ -80,6 +95,50 @@ def test_the_sheet_of_a_layer_with_two_states_names_the_blocks():
     from dsf_sym import derive
 
     assert balanced(latex_form(derive(late))) and r"\Lambda_i^{(P,S)}" in latex_form(derive(late))
+
+
+def test_the_sheet_of_a_step_that_is_not_affine_says_so_and_still_has_costs():
+    @layer
+    def folded(h: State["d"], v: Vec["d"], W: Const[Mat["d", "d"]]):
+        h = tanh(W @ h + v)
+        return h, h
+
+    lines = " ".join(line.strip() for line in sheet(folded).lines())
+    assert "no state-space form: the new h is not affine in its state: tanh(W @ h + v)" in lines
+    assert "2 d^2 + d FLOPs" in lines and "structure" not in lines
+
+
+def test_what_nothing_reads_is_noted_and_a_layer_may_have_no_state():
+    @layer
+    def product(q: Vec["n"], k: Vec["n"], v: Vec["d"], idle: Gate, w: Const[Scalar]):
+        return (w * (q @ k) * v,)
+
+    @attention
+    def kernel(q: Vec["n"], k: Vec["n"], f: Gate):
+        return exp(q @ k)
+
+    found = sheet(product)
+    assert found.notes == ("nothing reads idle",) and found.structure == "no state"
+    assert "no state; input u = v [d]" in found.input
+    assert found.lines(200)[-1].endswith("; 1 parameter")
+    assert sheet(kernel).notes[-1] == "nothing reads f"
+    assert not any("nothing reads" in note for note in sheet(find("mlstm")).notes)
+
+
+def test_signals_without_a_partner_are_named_with_a_tie_that_gives_them_one():
+    @layer
+    def renamed(S: State["n", "d"], r: Vec["n"], k: Vec["n"], v: Vec["d"]):
+        S = S + outer(k, v)
+        return S, r @ S
+
+    summing = find("linear_attention")
+    said = " ".join(verdict_text(compare(renamed, summing)).split())
+    assert "r of renamed and q of linear_attention have no partner; ties" in said
+    assert '--given "q = r"' in said
+    verdict = compare(renamed, summing, given=["q = r"])
+    assert verdict.status == "proved"
+    other = compare(find("gated_deltanet"), find("deltanet"))
+    assert "no partner" not in verdict_text(verdict) + verdict_text(other)
 
 
 def test_the_paper_s_names_stand_beside_the_signals():

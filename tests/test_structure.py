@@ -383,7 +383,7 @@ def test_a_pair_of_states_that_turn_together_is_a_complex_diagonal():
     def pair(turned):
         @layer
         def turning(a: State["n"], b: State["n"], v: Vec["n"], r: Const[Vec["n"]], phi: Scalar):
-            h = polar(r, phi * ones("n")) * Complex(a, b)
+            h = polar(exp(r), phi * ones("n")) * Complex(a, b)
             return h.re + v, h.im if turned else -h.im, h.re
 
         return structure(derive(turning))

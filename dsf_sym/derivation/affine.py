@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotAffine
 from ..language.functions import ones
-from ..language.graph import reads_state, walk
+from ..language.graph import reading, walk
 from ..language.kernel import KernelLayer
 from ..language.tensor import (
     Add,
@@ -164,7 +164,7 @@ def as_ratio(root: Tensor, states: frozenset[str], owner: str) -> tuple[Tensor, 
 
     Both have the shape of `root`. Raises NotAffine where two different denominators meet.
     """
-    reads = reads_state(root, states)
+    reads = reading(states, root)
     parts: dict[Tensor, tuple[Tensor, Tensor | None]] = {}
     for node in walk(root):
         if node not in reads or all(parts[child][1] is None for child in node.children):

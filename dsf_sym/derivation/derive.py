@@ -6,7 +6,7 @@ in the input u is kept as a remainder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -187,6 +187,16 @@ def derive(layer: Layer, carried: str | None = None) -> StateSpace:
         reads_old=bool(written.old),
         notes=tuple(notes),
     )
+
+
+def systems(states: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """The states in groups between which there is no pair, such as an entry of Λ, in order."""
+    found = [{name} for name in states]
+    for pair in pairs:
+        meeting = [x for x in found if x & {*pair}]
+        found = [x for x in found if x not in meeting] + [set().union(*meeting)]
+    ordered = (tuple(name for name in states if name in x) for x in found)
+    return sorted(ordered, key=lambda group: states.index(group[0]))
 
 
 def _split(form: Form, atoms: Mapping[str, Atom]) -> tuple[dict[str, Form], Form]:

@@ -35,6 +35,8 @@ class Structure:
     @property
     def kind(self) -> str:
         """The structure in words: of the one block, or of every diagonal block."""
+        if not self.states:
+            return "no state"
         if len(self.states) == 1:
             block = self.blocks.get((self.states[0],) * 2)
             return "zero" if block is None else block.kind
@@ -68,6 +70,8 @@ class Structure:
         return replace(self, blocks=_blocks(space))
 
     def __str__(self) -> str:
+        if not self.states:
+            return "no state"
         if len(self.states) == 1:
             return next((str(block) for block in self.blocks.values()), "zero")
         if self.complex_diagonal is not None:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..derivation.blocks import Block, Outer, find_block
-from ..derivation.derive import derive
+from ..derivation.derive import derive, systems
 from ..index.atoms import Form
 from ..index.forms import expression, hadamard, zero
 from ..language.pairs import Complex
@@ -64,18 +64,7 @@ class Unknown:
 def motions(rates: Layer) -> list[Motion | Unknown]:
     """The groups of coupled states of `x' = rates.step`, each with its A; raises NotAffine."""
     lam = derive(rates).Lam
-    return [_motion(group, lam, rates) for group in _groups(list(rates.step), lam)]
-
-
-def _groups(states: list[str], lam: Mapping[tuple[str, str], Form]) -> list[tuple[str, ...]]:
-    """States joined where one enters the other's step."""
-    groups: list[tuple[str, ...]] = []
-    for state in states:
-        joined = [g for g in groups if any((state, x) in lam or (x, state) in lam for x in g)]
-        groups = [g for g in groups if g not in joined]
-        members = {state}.union(*joined)
-        groups.append(tuple(s for s in states if s in members))
-    return sorted(groups, key=lambda g: states.index(g[0]))
+    return [_motion(group, lam, rates) for group in systems(list(rates.step), lam)]
 
 
 def _motion(

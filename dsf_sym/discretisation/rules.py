@@ -87,7 +87,7 @@ def _decay(g: Moving) -> Entry:
     """e^{ΔA}."""
     a = g.motion.a
     assert a is not None
-    return polar(g.size * a.re, g.size * a.im) if isinstance(a, Complex) else exp(g.size * a)
+    return polar(exp(g.size * a.re), g.size * a.im) if isinstance(a, Complex) else exp(g.size * a)
 
 
 def _zoh(g: Moving) -> Entry:

@@ -34,6 +34,7 @@ def scale(v: object, x: object, axis: str | int | None = None) -> Tensor:
     """Multiply `x` by the vector `v` along one axis: `Diag(v) x` when the axis is the first.
 
     axis: a size name of `x` or a position; by default the only axis of `x` that has `v`'s size.
+    Raises ShapeError where `v` is no vector, or `x` has no one axis of its size.
     """
     v, x = lift(v), lift(x)
     if len(v.dims) != 1:
@@ -66,7 +67,7 @@ def einsum(spec: str, *operands: object) -> Tensor:
     """Einstein summation: `einsum("ij,j->i", M, x)`; one lower-case letter an axis.
 
     A repeated letter within one operand takes its diagonal; letters absent from the output are
-    summed. Every letter stands for one size name.
+    summed. Every letter stands for one size name. Raises ShapeError where letters do not fit.
     """
     tensors = [lift(x) for x in operands]
     inputs, arrow, output = spec.replace(" ", "").partition("->")
@@ -99,7 +100,7 @@ def einsum(spec: str, *operands: object) -> Tensor:
 
 
 def diag(v: object) -> Tensor:
-    """The diagonal matrix of a vector."""
+    """The diagonal matrix of a vector; ShapeError for anything else."""
     v = lift(v)
     if len(v.dims) != 1:
         raise ShapeError(f"diag: {text(v)}: {shape_text(v.dims)} is not a vector")
@@ -117,7 +118,7 @@ def ones(*dims: str) -> Tensor:
 
 
 def concat(*parts: object, axis: int = 0) -> Tensor:
-    """Join tensors along one axis; sizes n and m give the size "n+m"."""
+    """Join tensors along one axis, sizes n and m to "n+m"; ShapeError where others differ."""
     tensors = tuple(lift(p) for p in parts)
     shapes = [t.dims for t in tensors]
     rest = {s[:axis] + s[axis + 1 :] for s in shapes}

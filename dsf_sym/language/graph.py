@@ -24,11 +24,16 @@ def walk(*roots: Tensor, known: Container[Tensor] = ()) -> list[Tensor]:
     return list(seen)
 
 
-def reads_state(root: Tensor, states: frozenset[str]) -> set[Tensor]:
-    """The nodes below `root` that depend on a state."""
+def inputs(*roots: Tensor) -> set[str]:
+    """The names of the signals and states that expressions read."""
+    return {node.name for node in walk(*roots) if isinstance(node, Input)}
+
+
+def reading(names: Container[str], *roots: Tensor) -> set[Tensor]:
+    """The nodes below the roots that depend on an input of these names."""
     found: set[Tensor] = set()
-    for node in walk(root):
-        own = isinstance(node, Input) and node.name in states
+    for node in walk(*roots):
+        own = isinstance(node, Input) and node.name in names
         if own or any(child in found for child in node.children):
             found.add(node)
     return found

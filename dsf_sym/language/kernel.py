@@ -17,10 +17,11 @@ from ..errors import LanguageError, NotAffine, UnknownName
 from .declare import Vec
 from .domains import Domain, Interval
 from .functions import ones
-from .graph import walk
+from .graph import inputs, walk
 from .layer import Layer, Signal, declared_signals, nearest, validate
 from .ranges import ranges
 from .spec import rebuild
+from .symbol import on_symbols
 from .tensor import Function, Input, Product, Tensor, lift, multiply, shape_text, text
 
 PAST = "_j"
@@ -91,7 +92,7 @@ class KernelLayer(Layer):
     ) -> Layer:
         """The layer with signals replaced; a weight cannot become a signal of the token."""
         for key, value in values.items():
-            reads = {n.name for n in walk(lift(value)) if isinstance(n, Input)}
+            reads = inputs(lift(value))
             tokens = sorted(n for n in reads if n in known and known[n].kind == "token")
             if self.signal(key).kind == "constant" and tokens:
                 raise LanguageError(
@@ -164,7 +165,7 @@ def kernel_layer(
         s.name: _entry(s, tokens) for s in [*signals, v] if s.kind == "token" and s.name not in now
     }
     given = {s.name: past.get(s.name, s).tensor for s in signals}
-    result = kernel(**given)
+    result = on_symbols(kernel, given)
     if isinstance(result, tuple):
         raise LanguageError(f"{name}: a kernel returns one number, not {len(result)} values")
     weighs = lift(result)

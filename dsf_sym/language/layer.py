@@ -21,10 +21,11 @@ from .declare import Declaration
 from .domains import Domain, Interval
 from .evaluate import names_in
 from .functions import repeat
-from .graph import walk
+from .graph import inputs
 from .matrices import Matrices, read_matrices
 from .ranges import outside, reached, undefined_where
 from .spec import rebuild, serialise, signal_row
+from .symbol import on_symbols
 from .tensor import Dims, Input, Tensor, broadcast, lift, shape_text, text
 
 
@@ -176,7 +177,7 @@ class Layer:
         shown = tuple(f"{key} = {text(value)}" for key, value in fitted.items())
         roots = rebuild([*self.step.values(), self.output], fitted)
         printed = tuple(m.given(fitted) for m in self.matrices)
-        used = {n.name for n in walk(*roots) if isinstance(n, Input)}
+        used = inputs(*roots)
         kept = [
             known.get(s.name, s) if s.name in fitted else s
             for s in self.signals
@@ -299,11 +300,13 @@ def _trace(
     name, signals = step.__name__, declared_signals(step)
     states = [s for s in signals if s.kind == "state"]
     tensors = {s.name: s.tensor for s in signals}
-    result = step(**tensors)
-    if not isinstance(result, tuple) or len(result) != len(states) + 1:
-        what = f"{len(result)} values" if isinstance(result, tuple) else "one value"
+    result = on_symbols(step, tensors)
+    several = isinstance(result, tuple | list)
+    if not several or len(result) != len(states) + 1:
+        what = f"{len(result)} values" if several else "no value" if result is None else "one value"
         wanted = ", ".join([f"new {s.name}" for s in states] + ["output"])
-        raise LanguageError(f"{name}: the step returned {what}; it must return {wanted}")
+        comma = "" if states else ", as a tuple of one"
+        raise LanguageError(f"{name}: the step returned {what}; it must return {wanted}{comma}")
     made = Layer(
         name=name,
         signals=tuple(signals),

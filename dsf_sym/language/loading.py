@@ -22,7 +22,7 @@ from ..errors import DsfError, LoadError, UnknownName
 from .layer import Layer, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 PACKAGE = "derivations"
 _FILE = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^/\\]*))?", re.DOTALL)
@@ -51,7 +51,7 @@ def find(reference: str) -> Layer:
     Raises UnknownName with the nearest names, and LoadError for a file that does not load, or that
     defines several layers when no NAME says which.
     """
-    parts = _FILE.fullmatch(reference)
+    parts = in_file(reference)
     if parts is None:
         layers = catalogue()
         if reference in layers:
@@ -59,7 +59,7 @@ def find(reference: str) -> Layer:
         beside = Path(f"{reference}.py")
         hint = f"did you mean the file {beside}?" if beside.is_file() else _hint(reference, layers)
         raise UnknownName(f"the catalogue has no layer {reference!r}; {hint}")
-    file, name = parts["file"], parts["name"]
+    file, name = parts
     layers = load(file)
     if not layers:
         raise LoadError(f"{file} defines no layer; write @layer above the function of its step")
@@ -73,6 +73,12 @@ def find(reference: str) -> Layer:
     return next(iter(layers.values()))
 
 
+def in_file(reference: str) -> tuple[str, str] | None:
+    """The file and the name of `FILE.py:NAME`, "" where no name is said; None for any other."""
+    parts = _FILE.fullmatch(reference)
+    return None if parts is None else (parts["file"], parts["name"] or "")
+
+
 def load(file: str | Path) -> dict[str, Layer]:
     """The layers that a file defines, by name in the order of the file; those it imports left out.
 
@@ -80,6 +86,18 @@ def load(file: str | Path) -> dict[str, Layer]:
     the file's own part of the traceback; an error of this library keeps its class and is told the
     line of the file that it comes from.
     """
+    module, tree = _run(file)
+    return _layers(vars(module), str(module.__file__), _imported(tree))
+
+
+def stated(file: str | Path) -> Sequence[Any]:
+    """The list `claims` of a file, empty where it has none; LoadError as for `load`."""
+    found: Sequence[Any] = vars(_run(file)[0]).get("claims", ())
+    return found
+
+
+def _run(file: str | Path) -> tuple[ModuleType, ast.Module]:
+    """A file as a module, and what it says."""
     shown, path = str(file), Path(file).expanduser().absolute()
     try:
         source = path.read_bytes()
@@ -95,7 +113,7 @@ def load(file: str | Path) -> dict[str, Layer]:
             exec(compile(tree, str(path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         _blame(error, shown, str(path))
-    return _layers(vars(module), str(path), _imported(tree))
+    return module, tree
 
 
 def _installed() -> Iterator[dict[str, Layer]]:

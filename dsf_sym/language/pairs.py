@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import LanguageError, ShapeError
-from .functions import cos, exp, sin
+from ..errors import ShapeError
+from .functions import cos, sin
+from .symbol import Symbol
 from .tensor import Tensor, broadcast, lift, shape_text, text
 
 
 @dataclass(frozen=True, eq=False)
-class Complex:
+class Complex(Symbol):
     """`re + i im`, entry by entry, with the arithmetic of complex numbers.
 
     re, im: real tensors of one shape, or numbers; a number is repeated to the other's shape. A
@@ -23,7 +24,6 @@ class Complex:
     im: Tensor
 
     outranks_tensors: ClassVar[bool] = True
-    __array_ufunc__: ClassVar[None] = None
 
     def __init__(self, re: object, im: object = 0) -> None:
         a, b = lift(re), lift(im)
@@ -87,18 +87,14 @@ class Complex:
     def __rtruediv__(self, other: object) -> Complex:
         return _pair(other) / self
 
-    def __bool__(self) -> bool:
-        raise LanguageError(f"{self!r} has no truth value: a step may not branch on it")
-
     def __repr__(self) -> str:
         return f"Complex({text(self.re)}, {text(self.im)})"
 
 
-def polar(log_modulus: object, angle: object) -> Complex:
-    """`e^r (cos φ + i sin φ)` for the log-modulus r and the angle φ in radians."""
-    r, phi = lift(log_modulus), lift(angle)
-    modulus = exp(r)
-    return Complex(modulus * cos(phi), modulus * sin(phi))
+def polar(modulus: object, angle: object) -> Complex:
+    """`r (cos φ + i sin φ)` for the modulus r and the angle φ in radians, tensors or numbers."""
+    r, phi = lift(modulus), lift(angle)
+    return Complex(r * cos(phi), r * sin(phi))
 
 
 def _pair(x: object) -> Complex:

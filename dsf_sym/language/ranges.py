@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import DomainError
 from .domains import Domain, Interval, finite
-from .graph import reads_state, walk
+from .graph import reading, walk
 from .tensor import Add, Concat, Eye, Function, Input, Number, Product, Reindex, Tensor, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ZERO, ONE = Fraction(0), Fraction(1)
 _REAL = Interval()
@@ -34,7 +34,7 @@ _NEEDS = {
 def ranges(
     roots: Iterable[Tensor],
     domains: Mapping[str, Domain],
-    assumed: Container[Tensor] = (),
+    assumed: Iterable[Tensor] = (),
 ) -> dict[Tensor, Interval]:
     """An interval for every node below `roots` that holds all its entries.
 
@@ -42,8 +42,9 @@ def ranges(
     denominator can be zero or a function is undefined.
     """
     found: dict[Tensor, Interval] = {}
+    not_zero = set(assumed)
     for node in walk(*roots):
-        if isinstance(node, Function) and node.name == "inverse" and node.arg in assumed:
+        if isinstance(node, Function) and node.name == "inverse" and node.arg in not_zero:
             found[node] = _REAL
         else:
             found[node] = _range(node, found, domains)
@@ -54,7 +55,7 @@ def invariant(
     step: Mapping[str, Tensor],
     start: Mapping[str, Interval],
     domains: Mapping[str, Domain],
-    assumed: Container[Tensor] = (),
+    assumed: Iterable[Tensor] = (),
 ) -> dict[str, Interval]:
     """Intervals of the states that hold the start and that every step maps into themselves.
 
@@ -74,7 +75,7 @@ def reached(
     step: Mapping[str, Tensor],
     start: Mapping[str, Interval],
     domains: Mapping[str, Domain],
-    assumed: Container[Tensor] = (),
+    assumed: Iterable[Tensor] = (),
     *,
     moved: bool = False,
 ) -> dict[str, Domain]:
@@ -100,7 +101,7 @@ def undefined_where(
     DomainError where an operation on signals alone is undefined.
     """
     roots = list(roots)
-    reads = {node for root in roots for node in reads_state(root, states)}
+    reads = reading(states, *roots)
     assumed: list[Tensor] = []
     while True:
         try:

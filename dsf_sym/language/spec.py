@@ -146,10 +146,14 @@ def _node(kind: str, dims: tuple[str, ...], rest: list[Any], made: list[Tensor])
     raise ValueError(f"unknown node {[kind, *rest]}")
 
 
-def rebuild(roots: Sequence[Tensor], values: Mapping[str, Tensor]) -> list[Tensor]:
-    """The graph with inputs replaced by name; unchanged parts stay the same objects."""
-    new: dict[Tensor, Tensor] = {}
-    for node in walk(*roots):
+def rebuild(
+    roots: Sequence[Tensor],
+    values: Mapping[str, Tensor],
+    nodes: Mapping[Tensor, Tensor] | None = None,
+) -> list[Tensor]:
+    """The graph with `nodes` and named inputs replaced; unchanged parts stay the same objects."""
+    new: dict[Tensor, Tensor] = dict(nodes or {})
+    for node in walk(*roots, known=new):
         below = [new[child] for child in node.children]
         if isinstance(node, Input):
             new[node] = values.get(node.name, node)

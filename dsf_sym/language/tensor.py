@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ..errors import DomainError, LanguageError, ShapeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .symbol import Symbol
 
 LABELS = "abcdefghijklmnopqrstuvwxyz"
 ANALYTIC = ("exp", "log", "sigmoid", "tanh", "softplus", "sqrt", "cos", "sin", "inverse")
@@ -24,11 +21,10 @@ FUNCTIONS = (*ANALYTIC, *BRANCHING)
 Dims = tuple[str, ...]
 
 
-class Tensor:
+class Tensor(Symbol):
     """A node of the expression graph; `dims` are its size names, one for each axis."""
 
     __slots__ = ("dims",)
-    __array_ufunc__ = None
     dims: Dims
 
     @property
@@ -91,20 +87,6 @@ class Tensor:
 
     def __abs__(self) -> Tensor:
         return 2 * apply("relu", self) - self
-
-    def __bool__(self) -> bool:
-        raise LanguageError(
-            f"{text(self)} has no truth value: a step may not branch on a signal's value"
-        )
-
-    def __iter__(self) -> Iterator[Tensor]:
-        raise LanguageError(
-            f"{text(self)} cannot be indexed or unpacked: its size {', '.join(self.dims)} is a "
-            "symbol. Use einsum, sum or a constant vector to select entries"
-        )
-
-    def __getitem__(self, key: object) -> Tensor:
-        return next(iter(self))
 
     def __repr__(self) -> str:
         return f"<{text(self)}: {shape_text(self.dims)}>"
@@ -204,7 +186,10 @@ class Concat(Tensor):
 
 
 def lift(x: object) -> Tensor:
-    """A tensor as it is, a number as an exact rational (floats by their decimal digits)."""
+    """A tensor as it is, a number as an exact rational (floats by their decimal digits).
+
+    Raises LanguageError for anything else.
+    """
     if isinstance(x, Tensor):
         return x
     if isinstance(x, bool) or not isinstance(x, int | float | Fraction):
@@ -226,7 +211,7 @@ def _defers(x: object) -> bool:
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
-    """The sum of two tensors of one shape; a scalar is added to every entry."""
+    """The sum of two tensors of one shape, or with a scalar; ShapeError for other shapes."""
     if a.dims != b.dims:
         if a.dims and b.dims:
             raise ShapeError(
@@ -249,7 +234,7 @@ def broadcast(x: Tensor, dims: Dims) -> Tensor:
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """The product entry by entry of two tensors of one shape, or of a scalar and a tensor."""
+    """The product entry by entry of tensors of one shape, or with a scalar; else ShapeError."""
     if isinstance(a, Number) and isinstance(b, Number):
         return Number(a.value * b.value)
     if _is_number(a, 1) and a.dims in ((), b.dims):
@@ -300,11 +285,13 @@ def raised(x: Tensor, power: Tensor) -> Tensor:
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """`a @ b`: the last axis of `a` against the first of `b`."""
+    """`a @ b`: the last axis of `a` against the first of `b`; ShapeError where sizes differ."""
     if not a.dims or not b.dims or a.dims[-1] != b.dims[0]:
+        vectors = len(a.dims) == len(b.dims) == 1
         raise ShapeError(
             f"cannot contract {text(a)}: {shape_text(a.dims)} with {text(b)}: "
             f"{shape_text(b.dims)}: the last size of the first must be the first size of the second"
+            + (f"; the matrix of their products is outer({text(a)}, {text(b)})" if vectors else "")
         )
     n = len(a.dims)
     la, lb = LABELS[:n], LABELS[n - 1 : n - 1 + len(b.dims)]
@@ -354,19 +341,23 @@ def _text(x: Tensor, tight: int) -> str:
             return f"{_text(x.arg, 3)}.T" if len(source) == 2 else f"einsum({x.spec})"
         if set(source) <= set(target):
             return f"einsum({x.spec!r}, {_text(x.arg, 0)})"
-        return f"sum({_text(x.arg, 0)})"
+        one = isinstance(x.arg, Reindex) and _is_number(x.arg, 1)
+        ones = f"ones({', '.join(map(repr, x.arg.dims))})"
+        return f"sum({ones if one else _text(x.arg, 0)})"
     assert isinstance(x, Product)
     a, b, c = *x.spec.split("->")[0].split(","), x.spec.split("->")[1]
     if isinstance(x.right, Eye) and x.spec == "a,ab->ab":
         return f"diag({_text(x.left, 0)})"
     if _is_number(x.left, -1):
         return f"-{_text(x.right, 2)}"
-    if set(a) & set(b) and len(a) + len(b) - 2 == len(c) and a[-1:] == b[:1]:
+    if c == a[:-1] + b[1:] and a[-1:] == b[:1] and len({*a, *b}) == len(c) + 1:
         out = f"{_text(x.left, 2)} @ {_text(x.right, 3)}"
         return f"({out})" if tight > 1 else out
-    if a and b and not set(a) & set(b):
+    if a and b and c == a + b:
         return f"outer({_text(x.left, 0)}, {_text(x.right, 0)})"
-    if not a or not b or a == b:
+    if a and a == b and not c:
+        return f"sum({_text(x.left, 2)} * {_text(x.right, 2)})"
+    if c in (a, b) and (not a or not b or a == b):
         right = x.right
         if isinstance(right, Function) and right.name == "inverse":
             out = f"{_text(x.left, 2)} / {_text(right.arg, 3)}"

@@ -60,14 +60,14 @@ def recognise(form: Form, rows: int, *, entrywise: bool = False) -> Node:
     The tree expands to the form: where no notation is known, or what was read does not expand back,
     it is `Entries`. entrywise: the form is the argument of a function of every entry.
     """
-    node = _read(form, rows, entrywise)
-    return node if expand(node) == form else Entries(form, rows)
+    read = (_read(told, rows, entrywise) for told in dict.fromkeys((with_tanh(form), form)))
+    return next((node for node in read if expand(node) == form), Entries(form, rows))
 
 
 def _read(form: Form, rows: int, entrywise: bool) -> Node:
     axes = tuple(range(len(form.dims)))
     reader = _Reader(dict(enumerate(form.dims)), entrywise)
-    terms = [term_of(c, list(m)) for m, c in with_tanh(form).terms.items()]
+    terms = [term_of(c, list(m)) for m, c in form.terms.items()]
     return reader.read(terms, axes[:rows], axes[rows:])
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from ..relation import KINDS, Relation
 from ..verdict import Verdict
-from .report import Paint, by_terms, fields, plain, plural, witness_lines, wrap
+from .report import (
+    Paint,
+    by_terms,
+    fields,
+    plain,
+    plural,
+    without_partner,
+    witness_lines,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from ..deciding.explain import Explanation
@@ -56,6 +65,8 @@ def report_lines(
         lines += ["", *wrap(f"{head}: {other}{note}. {difference_title(found)}", width)]
         lines += ["", *difference_lines(found, width)]
         if i == 0:
+            unmatched = without_partner(found.verdict)
+            lines += ["", *wrap(f"Signals are {unmatched}.", width)] if unmatched else []
             lines += ["", *wrap(f"They differ, at {at}, on:", width), ""]
             lines += witness_lines(found.verdict, width)
     return lines

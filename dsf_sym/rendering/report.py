@@ -138,6 +138,7 @@ def verdict_text(verdict: Verdict, width: int = WIDTH, paint: Paint = plain) -> 
         ("ties", "\n".join(question.bridges)),
         ("where", "\n".join(x for x in verdict.conditions if x not in question.bridges)),
         ("domains", "\n".join(question.domains)),
+        ("signals", without_partner(verdict)),
         ("proof", verdict.proof if verdict.status in ("proved", "conditional") else ""),
         (
             "witness" if verdict.witness else "because",
@@ -150,6 +151,24 @@ def verdict_text(verdict: Verdict, width: int = WIDTH, paint: Paint = plain) -> 
     if verdict.witness is not None:
         lines += ["", *witness_lines(verdict, width)]
     return "\n".join(lines)
+
+
+def without_partner(verdict: Verdict) -> str:
+    """Where outputs differ and both layers have signals that the other lacks: which, and a tie."""
+    layers = (verdict.certificate or {}).get("layers", [])
+    if verdict.status != "refuted" or verdict.question.sense != "equal" or len(layers) != 2:
+        return ""
+    tokens = [{r["name"]: r for r in x["signals"] if r["kind"] == "token"} for x in layers]
+    ours, theirs = ([n for n in x if n not in y] for x, y in (tokens, tokens[::-1]))
+    if not (ours and theirs):
+        return ""
+    a, b = layer_names(verdict.question)
+    alike = [(y, x) for y in theirs for x in ours if tokens[1][y] == tokens[0][x] | {"name": y}]
+    y, x = alike[0] if alike else (theirs[0], "...")
+    return (
+        f"matched by name: {', '.join(ours)} of {a} and {', '.join(theirs)} of {b} have no "
+        f'partner; ties give them one, as in --given "{y} = {x}"'
+    )
 
 
 def witness_lines(verdict: Verdict, width: int = WIDTH, *, indent: str = "  ") -> list[str]:
@@ -209,20 +228,20 @@ def verdict_latex(verdict: Verdict) -> str:
     a, b = _roman(question.a), _roman(question.b)
     notes = [verdict.status, "all lengths" if verdict.witness is None else ""]
     notes += ["all sizes" if verdict.sizes is None else verdict.scope, *question.domains]
-    rows = [rf"{a} &{sign[verdict.status]} {b} && {_roman('; '.join(filter(None, notes)))}"]
-    rows += [rf"&&& {_roman(f'if {tie}')}" for tie in [*question.given, *question.bridges]]
+    rows = [rf"& {a} {sign[verdict.status]} {b} \quad {_roman('; '.join(filter(None, notes)))}"]
+    rows += [rf"& {_roman(f'if {tie}')}" for tie in [*question.given, *question.bridges]]
     if verdict.witness is not None:
         for i, token in enumerate(verdict.witness.tokens):
-            rows.append(rf"&&& {_roman(f'token {i}:')}\ {_assignments(shaped(verdict, token))}")
+            rows.append(rf"& {_roman(f'token {i}:')}\ {_assignments(shaped(verdict, token))}")
         if verdict.witness.constants:
             weights = _assignments(shaped(verdict, verdict.witness.constants))
-            rows.append(rf"&&& {_roman('weights:')}\ {weights}")
+            rows.append(rf"& {_roman('weights:')}\ {weights}")
         last = verdict.witness.length - 1
         left, right = (_latex_value([_exact(x) for x in y]) for y in verdict.witness.outputs)
-        rows.append(rf"&&& y_{{{last}}} = {left} \neq {right}")
+        rows.append(rf"& y_{{{last}}} = {left} \neq {right}")
     elif verdict.proof:
-        rows.append(rf"&&& {_roman(verdict.proof)}")
-    return "\\begin{alignedat}{2}\n" + " \\\\\n".join(rows) + "\n\\end{alignedat}"
+        rows.append(rf"& {_roman(verdict.proof)}")
+    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
 def _roman(text: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotAffine
+from ..language.graph import inputs
 from ..language.kernel import KernelLayer
-from ..language.tensor import shape_text, text
+from ..language.spec import rebuild
+from ..language.tensor import Input, shape_text, text
 from .report import WIDTH, by_terms, fields, wrap
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Sheet:
 
 
 def sheet(layer: Layer) -> Sheet:
-    """Derive what there is to say of a layer. Raises NotAffine."""
+    """Derive what there is to say of a layer: without a form where its step is not affine."""
     from ..derivation.costs import costs
     from ..derivation.derive import derive
     from ..derivation.structure import structure
@@ -64,8 +66,10 @@ def sheet(layer: Layer) -> Sheet:
     try:
         space, read = derive(layer), ""
     except NotAffine:
-        # The step may be affine all the same; raises again where it is not.
-        space, read = derive(_step_alone(layer)), text(layer.output)
+        try:
+            space, read = derive(_step_alone(layer)), _readout(layer)
+        except NotAffine as error:
+            return _sheet_of_step(layer, str(error).removeprefix(f"{layer.name}: "))
     found, cost, short = structure(space), costs(layer), named(space)
     properties = [
         name if getattr(found, key).holds else f"not {name}"
@@ -76,21 +80,61 @@ def sheet(layer: Layer) -> Sheet:
         )
         if getattr(found, key).holds is not None
     ]
-    state = ", ".join(
-        f"{s.name} {shape_text(s.dims)} from {layer.start.get(s.name, '0')}" for s in space.states
-    )
     u = "u = 1" if space.u is None else f"u = {space.u.name} {shape_text(space.u.dims)}"
     others = f" (it could be {' or '.join(space.alternatives)})" if space.alternatives else ""
     return Sheet(
         layer,
         _equations(space).split(", y_i")[0] + f", y_i = {read}" if read else _equations(space),
-        f"state h = {state}; input {u}{others}",
+        f"{_state(layer)}; input {u}{others}",
         tuple(row for row in form_rows(short.space, "text") if not read or row[0][0] in "ΛBb"),
-        space.notes,
+        (*space.notes, *_unread(layer)),
         str(found.rewritten(short.space) if short.values else found),
         ", ".join(properties),
         _cost_data(cost),
         tuple(short.rows("text")),
+    )
+
+
+def _readout(layer: Layer) -> str:
+    """The output as it is written, over the new states h_i, or the old ones h_{i-1}."""
+    new = {
+        x: Input(f"{name}_i", x.dims) for name, x in layer.step.items() if not isinstance(x, Input)
+    }
+    old = {s.name: Input(f"{s.name}_{{i-1}}", s.dims) for s in layer.of_kind("state")}
+    return text(*rebuild([layer.output], old, new))
+
+
+def _state(layer: Layer) -> str:
+    parts = [
+        f"{s.name} {shape_text(s.dims)} from {layer.start.get(s.name, '0')}"
+        for s in layer.of_kind("state")
+    ]
+    return f"state h = {', '.join(parts)}" if parts else "no state"
+
+
+def _unread(layer: Layer) -> list[str]:
+    """A note on the signals that nothing reads, if any."""
+    now = inputs(layer.output)
+    kept = [x for s, x in layer.step.items() if s in now or not isinstance(layer, KernelLayer)]
+    read = now | inputs(*kept) | set(layer.start.values())
+    idle = [s.name for s in layer.signals if s.kind != "state" and s.name not in read]
+    return [f"nothing reads {' or '.join(idle)}"] if idle else []
+
+
+def _sheet_of_step(layer: Layer, reason: str) -> Sheet:
+    """A step that is not affine: what it costs, and how it can be compared all the same."""
+    from ..derivation.costs import costs
+
+    how = "it is compared by differences that are found, and by maps between states (--map)"
+    return Sheet(
+        layer,
+        f"no state-space form: {reason}",
+        _state(layer),
+        (),
+        (how, *_unread(layer)),
+        "",
+        "",
+        _cost_data(costs(layer)),
     )
 
 
@@ -123,7 +167,7 @@ def _sheet_of_sum(layer: KernelLayer) -> Sheet:
         f"y_i = {weighed}" + " / Σ_{j≤i} κ(i, j)" * layer.normalised,
         f"every token j is kept as {kept}",
         (("κ(i, j)", render_form(kernel_form(layer), "text")),),
-        (layer.obstacle,),
+        (layer.obstacle, *_unread(layer)),
         f"no finite state found; features φ(q)·ψ(k) of κ: {separability(layer)}",
         "",
         _cost_data(costs(layer)),
@@ -221,12 +265,13 @@ def latex_of(layer: Layer) -> str:
 
 def costs_text(costs: dict[str, Any]) -> str:
     """The costs in one sentence."""
+    weights = "no" if costs["parameters"] == "0" else costs["parameters"]
     calls = ", ".join(f"{name} {count}" for name, count in costs["functions"].items())
     return (
         f"state {costs['state']} numbers, {costs['state_bytes']} bytes in float32; "
         f"{costs['flops_per_token']} FLOPs a token"
         + (f" and calls of {calls}" if calls else "")
-        + f"; {'no' if costs['parameters'] == '0' else costs['parameters']} parameters"
+        + f"; {weights} parameter{'s' * (costs['parameters'] != '1')}"
     )
 
 
@@ -235,7 +280,8 @@ def title_lines(layer: Layer, reference: str, width: int = WIDTH) -> list[str]:
     own = layer.title if layer.title != layer.name.replace("_", " ") else ""
     tail = own if reference == layer.name else f"in {reference}" if ".py" in reference else own
     head = wrap(f"{layer.name}: {tail}" if tail else layer.name, width)
-    return head + [line for part in layer.doc.split("\n") for line in wrap(part, width, first="  ")]
+    doc = layer.doc.splitlines()
+    return head + [line for part in doc for line in wrap(part, width, first="  ")]
 
 
 def signal_rows(layer: Layer, width: int = WIDTH) -> list[str]:
