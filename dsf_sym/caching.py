@@ -12,20 +12,24 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 from .certificates.checkers import recheck
-from .deciding.originals import EQUALITY, confirm
+from .certificates.senses import EQUALITY, NEGATIVE
+from .deciding.originals import confirm
 from .errors import DsfError, Rejected
 from .language.evaluate import Sizes
 from .language.layer import Layer
 from .verdict import Question, Verdict, Witness
 
 KEPT_LIBRARIES = 4
-NEGATIVE = ("difference", "obstruction")
 
 
 class CacheError(DsfError):
@@ -176,7 +180,18 @@ def _key(a: Layer, b: Layer, sense: str, sizes: Sizes, seed: int) -> dict[str, A
         "sense": sense,
         "sizes": dict(sorted(sizes.items())),
         "seed": seed,
+        "with": _computed_with(),
     }
+
+
+@cache
+def _computed_with() -> dict[str, str]:
+    """The versions of what the library computes with: another one could answer otherwise."""
+    found = {"python": python_version()}
+    for name in ("sympy", "numpy", "python-flint", "mpmath"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _digest(data: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from dsf_sym.codegen import free_gates, generate, program
 
 from . import native, samples
 from .budgets import budget
+from .contract import one_or_all, parts_of
 from .oracle import DIGITS, condition, definition
 from .run import chunk_of, compiled, schedules
 
@@ -61,13 +62,16 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(row.passed for row in self.rows)
+        """Whether every check passed, and there was one."""
+        return bool(self.rows) and all(row.passed for row in self.rows)
 
     def __str__(self) -> str:
         lines = [f"{self.layer}: {'verified' if self.passed else 'NOT VERIFIED'}"]
         lines += [f"  {row}" for row in self.rows]
-        lines += [f"  no {schedule}: {why}" for schedule, why in self.without]
+        reasons: dict[str, list[str]] = {}
+        for schedule, why in self.without:
+            reasons.setdefault(why, []).append(schedule)
+        lines += [f"  no {', '.join(names)}: {why}" for why, names in reasons.items()]
         return "\n".join([*lines, *(f"  skipped {what}" for what in self.skipped)])
 
 
@@ -82,8 +86,9 @@ def verify(
 
     Tiers: `exact` (generated NumPy on Fractions equals the definition, functions that are not
     rational taken as free signals; not `convolution`, which transforms), `float64` and `float32`
-    (within the budgets of 50 digits), `hand-over` (two calls that pass the state on equal one), for
-    NumPy and torch, and `gradient` (torch's derivatives against differences).
+    (within the budgets of 50 digits), `hand-over` (two calls that pass the state on equal one) and
+    `start` (from no state given), for NumPy and torch, and `gradient` (torch's derivatives against
+    differences).
 
     Parameters
     ----------
@@ -121,6 +126,7 @@ def verify(
         made = schedules(layer, backend)
         if backend in texts:
             made = compiled(texts[backend], f"{layer.name}_{backend}").SCHEDULES
+        rows += _absent(layer, backend, made, "float64")
         rows += _floats(layer, backend, made, seed)
         if backend == "torch" or (backend == "cpp" and have_torch):
             rows += _gradients(layer, backend, made, seed)
@@ -134,13 +140,16 @@ def sizes_of(layer: Layer) -> dict[str, int]:
 
 def difference(got: Any, want: Any) -> float:
     """The largest difference over the largest value; NaN where either is."""
+    got, want = np.asarray(got), np.asarray(want)
+    if got.shape != want.shape:
+        return float("inf")
+    if got.dtype != object and not np.isfinite(got).all():
+        return float("nan")
+    if object not in (got.dtype, want.dtype):
+        # Floats near each other have a difference that is a float.
+        return float(np.abs(got.astype(float) - want).max() / (np.abs(want).max() or 1))
     with mpmath.workdps(DIGITS):
-        got, want = np.asarray(got), np.asarray(want)
-        if got.shape != want.shape:
-            return float("inf")
-        scale = max((abs(x) for x in want.flat), default=0) or 1
-        if got.dtype != object and not np.isfinite(got).all():
-            return float("nan")
+        scale = max(abs(x) for x in want.flat) or 1
         if got.dtype != object:
             got = np.vectorize(lambda x: mpmath.mpf(float(x)), otypes=[object])(got)
         return float(max(abs(a - b) for a, b in zip(got.flat, want.flat, strict=True)) / scale)
@@ -148,7 +157,7 @@ def difference(got: Any, want: Any) -> float:
 
 def errors(got: tuple[Any, Any], want: tuple[Any, Any]) -> float:
     """The larger error of outputs and states."""
-    ends = [x if isinstance(x, tuple) else (x,) for x in (got[1], want[1])]
+    ends = [parts_of(x) for x in (got[1], want[1])]
     found = [difference(got[0], want[0])]
     found += [difference(a, b) for a, b in zip(*ends, strict=True)]
     return max(found) if not any(np.isnan(found)) else float("nan")
@@ -159,17 +168,24 @@ def _exact(layer: Layer, free: Layer, text: str, seed: int) -> Iterator[Row]:
     given = samples.signals(free, sizes, EXACT_LEAD, seed=seed, exact=True)
     state = samples.state(free, sizes, EXACT_LEAD[:2], seed=seed + 1, exact=True)
     want = definition(free, given, state, scalars="fraction")
-    for schedule, call in compiled(text, f"{layer.name}_exact").SCHEDULES.items():
+    made = compiled(text, f"{layer.name}_exact").SCHEDULES
+    yield from _absent(free, "numpy", made, "exact")
+    for schedule, call in made.items():
         if schedule in ROUNDED:
             continue
         options = chunk_of(call, CHUNK)
         row = Row("exact", "numpy", schedule, INFINITE, 0, "" if free is layer else "gates free")
         try:
-            got = call(**given, state=state, **options)
+            yield replace(row, error=_unequal(call(**given, state=state, **options), want))
         except Exception as error:
             yield replace(row, detail=_told(error))
-            continue
-        yield replace(row, error=_unequal(got, want))
+
+
+def _absent(layer: Layer, backend: str, made: Collection[str], tier: str) -> Iterator[Row]:
+    """A failed check for each schedule that the structure allows and the code lacks."""
+    expected = {function.schedule for function in program(layer).functions}
+    for schedule in sorted(expected - set(made)) if backend in ("numpy", "torch") else ():
+        yield Row(tier, backend, schedule, INFINITE, 0, "the code has no such schedule")
 
 
 def _told(error: Exception) -> str:
@@ -178,7 +194,7 @@ def _told(error: Exception) -> str:
 
 def _unequal(got: tuple[Any, Any], want: tuple[Any, Any]) -> float:
     """0 where all numbers are equal exactly, else the error."""
-    ends = [x if isinstance(x, tuple) else (x,) for x in (got[1], want[1])]
+    ends = [parts_of(x) for x in (got[1], want[1])]
     pairs = [(got[0], want[0]), *zip(*ends, strict=True)]
     same = all(a.shape == b.shape and bool((a == b).all()) for a, b in pairs)
     return 0.0 if same else max(errors(got, want), 1e-300)
@@ -190,11 +206,13 @@ def _floats(
     sizes = sizes_of(layer)
     given = samples.signals(layer, sizes, LEAD, seed=seed)
     state = samples.state(layer, sizes, LEAD[:2], seed=seed + 1)
+    tokens = {s.name for s in layer.of_kind("token")}
     for dtype in ("float64", "float32"):
         rounded = {n: x.astype(dtype) for n, x in given.items()}
         begin = _map(state, lambda x, dtype=dtype: x.astype(dtype))
         want = definition(layer, rounded, begin, scalars="digits")
         worse = condition(layer, rounded, begin)
+        begun = definition(layer, _cut(rounded, tokens, slice(2)), scalars="digits")
         inputs = {n: _array(x, backend) for n, x in rounded.items()}
         first = _map(begin, lambda x: _array(x, backend))
         for schedule, call in made.items():
@@ -206,6 +224,8 @@ def _floats(
                 if dtype == "float64":
                     cut = _handed_over(layer, call, first, inputs, 11)
                     yield replace(row, tier="hand-over", error=errors(cut, got))
+                    alone = _plain(call(**_cut(inputs, tokens, slice(2))))
+                    yield replace(row, tier="start", error=errors(alone, begun))
             except Exception as error:
                 yield replace(row, detail=_told(error))
 
@@ -214,11 +234,14 @@ def _handed_over(
     layer: Layer, call: Callable[..., Any], state: Any, inputs: dict[str, Any], at: int
 ) -> tuple[Any, Any]:
     tokens = {s.name for s in layer.of_kind("token")}
-    before = {n: x[:, :, :at] if n in tokens else x for n, x in inputs.items()}
-    after = {n: x[:, :, at:] if n in tokens else x for n, x in inputs.items()}
-    y, middle = call(**before, state=state)
-    z, end = call(**after, state=middle)
+    y, middle = call(**_cut(inputs, tokens, slice(at)), state=state)
+    z, end = call(**_cut(inputs, tokens, slice(at, None)), state=middle)
     return np.concatenate([_plain(y), _plain(z)], 2), _plain(end)
+
+
+def _cut(signals: Mapping[str, Any], tokens: Collection[str], part: slice) -> dict[str, Any]:
+    """The signals on a part of the tokens."""
+    return {n: x[:, :, part] if n in tokens else x for n, x in signals.items()}
 
 
 def _gradients(
@@ -228,8 +251,9 @@ def _gradients(
 
     given = samples.signals(layer, sizes_of(layer), GRADIENT_LEAD, seed=seed)
     start = samples.state(layer, sizes_of(layer), GRADIENT_LEAD[:2], seed=seed + 1)
-    parts = start if isinstance(start, tuple) else (start,)
-    leaves = tuple(torch.from_numpy(x).requires_grad_() for x in (*given.values(), *parts))
+    leaves = tuple(
+        torch.from_numpy(x).requires_grad_() for x in (*given.values(), *parts_of(start))
+    )
     for schedule, call in made.items():
         options = chunk_of(call, 3)
 
@@ -237,9 +261,9 @@ def _gradients(
             *xs: Any, call: Callable[..., Any] = call, options: Mapping[str, int] = options
         ) -> tuple[Any, ...]:
             states = xs[len(given) :]
-            state = states if len(states) > 1 else states[0]
+            state = one_or_all(states)
             y, end = call(**dict(zip(given, xs, strict=False)), state=state, **options)
-            return y, *(end if isinstance(end, tuple) else (end,))
+            return y, *parts_of(end)
 
         row = Row("gradient", backend, schedule, 0.0, 0)
         try:

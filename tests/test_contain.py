@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dsf_sym import Const, Gate, Scalar, State, Unit, Vec, layer, outer, scale
+from dsf_sym import Const, Gate, Scalar, State, Unit, Vec, diag, layer, outer, scale
 from dsf_sym.arithmetic.poly import frac
 from dsf_sym.arithmetic.universe import Universe
 from dsf_sym.certificates.checkers import recheck
@@ -189,7 +189,7 @@ def test_tampered_obstructions_are_rejected():
         ("not nonsingular", lambda c: c["table"]["pasts"].__setitem__(0, past)),
         ("5 by 5", lambda c: c["table"]["pasts"].pop()),
         ("outside", lambda c: c["tokens"][0].update(beta=["5"])),
-        ("other weights", lambda c: c["table"]["constants"].update(w=["1"])),
+        ("w is no constant of deltanet", lambda c: c["table"]["constants"].update(w=["1"])),
         ("no obstruction", lambda c: c.update({"kind of obstruction": "magic"})),
         ("is no ratio", lambda c: c.update({"kind of obstruction": "averages"})),
     ]
@@ -253,6 +253,25 @@ def test_products_of_signals_are_given_to_those_with_their_labels():
     verdict = asked("scalar_gated", rate_first)
     assert verdict.status == "proved"
     assert "scalar_gated.alpha = g * g" in verdict.question.given
+
+
+@pytest.mark.parametrize("query", ["q", "r"])
+def test_a_map_does_not_hang_on_the_names_of_signals(query):
+    """RWKV-7: the removal key times a rate, and a key of its own to write."""
+
+    def rwkv7(
+        S: State["d", "n"], r: Vec["n"], w: Gate["n"], z: Unit["n"], a: Gate["n"], v: Vec["d"]
+    ):
+        S = S @ (diag(w) - outer(z, a * z)) + outer(v, z)
+        return S, S @ r
+
+    made = layer(rwkv7)
+    if query != "r":
+        made = made.given(name="renamed", r=query, **{query: Vec["n"]})
+    verdict = contains(CATALOGUE["dplr"], made)
+    assert verdict.status == "proved" and verdict.sizes is None
+    assert f"dplr.q = {query}" in verdict.question.given
+    assert recheck(verdict.certificate)
 
 
 def test_a_map_may_not_leave_the_domain():

@@ -457,8 +457,8 @@ TABLE = {
     [
         (kept, begun_at, "readout of the new state", 1, "does not start at zero"),
         (read_before, begun_at, "readout of the old state", 12, "does not start at zero"),
-        (with_flags, kept, "one direction", 3, "a token branches in too many ways"),
-        (kept, kept, "one direction", 2, "needs 3 tokens, not 2"),
+        (with_flags, begun_at, "one direction", 3, "a token branches in too many ways"),
+        (kept, begun_at, "one direction", 2, "needs 3 tokens, not 2"),
         (kept, kept, "trust", 2, "no obstruction is called 'trust'"),
     ],
 )

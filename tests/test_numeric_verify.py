@@ -239,3 +239,18 @@ def test_without_torch_numpy_is_still_verified(monkeypatch):
     )
     report = numeric.verify("linear_attention")
     assert report.passed and report.skipped == ("torch: not installed",)
+
+
+def test_code_without_its_schedules_is_not_verified():
+    text = generate(LAYERS["retnet"], "numpy") + "SCHEDULES.pop('parallel')\n"
+    report = numeric.verify("retnet", texts={"numpy": text}, backends=["numpy"])
+    failed = {(row.tier, row.schedule) for row in report.rows if not row.passed}
+    assert failed == {("exact", "parallel"), ("float64", "parallel")} and not report.passed
+    assert not numeric.verify("softmax_attention", backends=[]).passed
+
+
+def test_a_start_that_no_state_gives_is_verified():
+    text = generate(LAYERS["retnet"], "numpy")
+    wrong = text.replace("np.zeros((B, H, n, d), v.dtype) if", "np.ones((B, H, n, d), v.dtype) if")
+    report = numeric.verify("retnet", texts={"numpy": wrong}, backends=["numpy"])
+    assert wrong != text and {row.tier for row in report.rows if not row.passed} == {"start"}

@@ -1,6 +1,7 @@
 """Attempts to obtain a wrong statement from what settles claims: each was accepted once."""
 
 import copy
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,8 +16,8 @@ from dsf_sym.language.domains import Domain, Interval
 from dsf_sym.language.loading import catalogue
 from dsf_sym.language.spec import serialise
 from dsf_sym.language.tensor import Input
+from dsf_sym.theory.analysis import root
 from dsf_sym.theory.conditions import conditions
-from dsf_sym.theory.discretisation import root
 from dsf_sym.theory.features import kernel_of
 from dsf_sym.theory.memory import stationary
 from dsf_sym.theory.size_formulas import feature_formula, smallest_state_formula
@@ -177,7 +178,8 @@ def test_a_certificate_about_one_layer_claims_no_ties():
 
 def test_a_polynomial_has_no_negative_powers():
     found = conditions(CATALOGUE["gated_deltanet"], CATALOGUE["deltanet"], length=2)
-    data = copy.deepcopy(found.certificate)
+    # A copy by value: another certificate beside this one has the same row.
+    data = json.loads(json.dumps(found.certificate))
     (row, *_), *_ = data["branches"][0]
     row[1][0][1] = -1
     with pytest.raises(Rejected, match="positive number"):

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DsfError
 
 HAVE_FLINT = importlib.util.find_spec("flint") is not None
+MOST_BITS = 1 << 16
 
 
 class Irrational(DsfError):
@@ -60,11 +61,15 @@ class Rationals:
 class Balls:
     """Real intervals that contain the true value; python-flint's, or mpmath's without it.
 
-    bits: the working precision.
+    bits: the working precision; ValueError beyond 2^16.
     """
 
     bits: int = 128
     fast: bool = HAVE_FLINT
+
+    def __post_init__(self) -> None:
+        if self.bits > MOST_BITS:
+            raise ValueError(f"{self.bits} bits are more than {MOST_BITS}")
 
     def number(self, value: Fraction) -> Any:
         """An interval around a rational number."""
@@ -93,8 +98,17 @@ class Balls:
         return bool(x == 0)
 
     def function(self, name: str, x: Any) -> Any:
-        """The image of the interval."""
+        """The image of the interval; ZeroDivisionError where it is not shown to have a value.
+
+        What has no value would else be any number, as step(1 / 0) is one between 0 and 1.
+        """
         one = self.number(Fraction(1))
+        if (
+            (name == "inverse" and not (x < 0 or x > 0))
+            or (name == "log" and not x > 0)
+            or (name == "sqrt" and not x >= 0)
+        ):
+            raise ZeroDivisionError(f"{name} of {x} is not shown to have a value")
         if name == "inverse":
             return one / x
         if name in ("exp", "log", "sqrt", "cos", "sin"):

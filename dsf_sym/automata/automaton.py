@@ -22,9 +22,9 @@ from ..derivation.affine import Affine, AffineLayer, affine_layer, common_readou
 from ..errors import DomainError, SizeError
 from ..language.domains import POSITIVE
 from ..language.evaluate import Sizes, evaluate, shape_of
-from ..language.graph import walk
+from ..language.graph import reading, walk
 from ..language.layer import Layer, Signal
-from ..language.tensor import Function, Input, Tensor
+from ..language.tensor import Function, Tensor
 
 MOST_LETTERS = 1024
 Vector = dict[int, Any]
@@ -91,8 +91,17 @@ class Automaton:
 
     @cached_property
     def _letters(self) -> list[Letter]:
+        return self.letters(poles=self.jumps)
+
+    def letters(self, *, poles: bool | None = None) -> list[Letter]:
+        """The branches of a token: a unit vector of size 1 is +1 or -1, relu is x or 0.
+
+        poles: see `choices`; by default where a unit step could tell them from points nearby.
+        """
+        if poles is None:
+            return self._letters
         out: list[Letter] = []
-        open_ones = self.choices()[::-1]
+        open_ones = self.choices(poles=poles)[::-1]
         while open_ones:
             letter = open_ones.pop()
             try:
@@ -108,13 +117,18 @@ class Automaton:
                 raise self._too_many("token")
         return out
 
-    def letters(self) -> list[Letter]:
-        """The branches of a token: a unit vector of size 1 is +1 or -1, relu is x or 0."""
-        return self._letters
+    def choices(self, *, poles: bool) -> list[Letter]:
+        """The letters before any sign is asked for: tokens that have finitely many values.
 
-    def choices(self) -> list[Letter]:
-        """The letters before any sign is asked for: tokens that have finitely many values."""
-        return [{k: named(x) for k, x in c.items()} for c in self._choices("token")]
+        poles: the one point of each sphere that its parameters leave out is a letter too. What is
+        continuous needs none.
+        """
+        found: list[Letter] = [{k: named(x) for k, x in c.items()} for c in self._choices("token")]
+        for s in self.signals.values():
+            shape = shape_of(s.dims, self.sizes)
+            if poles and _is_sphere(s, prod(shape)) and all(x in s.domain for x in _pole(shape)):
+                found = [{**c, **at} for c in found for at in ({}, {_pole_of(s): 1})]
+        return found
 
     def signs(self) -> list[dict[str, Fraction]]:
         """The values of constants that have finitely many, by entry: they stay, so no letters."""
@@ -168,7 +182,13 @@ class Automaton:
         for name in reversed([name for name, x in letter.items() if is_named(x)]):
             # What was solved for last is read by what was solved for before.
             known[name] = _value(letter[name], known)
-        return {s.name: self._symbol(s, known) for s in self.signals.values()}
+        return {
+            s.name: from_flat(shape, [frac(int(x)) for x in _pole(shape)])
+            if _pole_of(s) in letter
+            else self._symbol(s, known)
+            for s in self.signals.values()
+            for shape in [shape_of(s.dims, self.sizes)]
+        }
 
     def _unknowns(self, s: Signal) -> list[str]:
         """The entries of a signal by name, or the parameters of a unit vector."""
@@ -187,6 +207,16 @@ class Automaton:
 
 def _is_sphere(s: Signal, count: int) -> bool:
     return s.domain.unit and s.domain.choices(count) is None
+
+
+def _pole_of(s: Signal) -> str:
+    """What a letter calls the pole of a unit vector."""
+    return f"pole of {s.name}"
+
+
+def _pole(shape: tuple[int, ...]) -> list[Fraction]:
+    """The point of the sphere that no finite parameters give."""
+    return [Fraction(0)] * (prod(shape) - 1) + [Fraction(-1)]
 
 
 def _value(x: Named, known: dict[str, Frac]) -> Frac:
@@ -331,16 +361,11 @@ def unflat_index(at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def state_free(automaton: Automaton) -> list[Tensor]:
     """The nodes that depend on the token alone, arguments first."""
-    free = []
+    free: list[Tensor] = []
     for part in automaton.parts:
-        states = {s.name for s in part.layer.of_kind("state")}
-        reads: set[Tensor] = set()
-        for node in walk(*roots_of(part)):
-            own = isinstance(node, Input) and node.name in states
-            if own or any(child in reads for child in node.children):
-                reads.add(node)
-            else:
-                free.append(node)
+        roots = roots_of(part)
+        moving = reading({s.name for s in part.layer.of_kind("state")}, *roots)
+        free += [node for node in walk(*roots) if node not in moving]
     return free
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..arithmetic.span import Span
 from ..errors import DomainError, SizeError
 from .automaton import Action, Automaton, Vector
-from .closure import WIDE, Closure
+from .closure import WIDE, Closure, check_memory
 from .modular import Draws, IntegerEngine, Residue
 
 LARGEST_WIDTH = 2500
@@ -153,8 +153,10 @@ def product_closure(automaton: Automaton, *, seed: int = 0) -> Closure:
 def first_ratio_difference(automaton: Automaton, longest: int, *, seed: int = 0) -> int | None:
     """The length of the shortest sequence on which two ratios differ, at most `longest`.
 
-    Raises DomainError where a denominator vanishes on every sequence of some length.
+    Raises DomainError where a denominator vanishes on every sequence of some length, and SizeError
+    where what the tokens reach would not fit in memory.
     """
+    check_memory(automaton)
     engine = IntegerEngine(Draws(automaton, seed))
     x, rng = engine.start(), random.Random(seed)
     # A word of letters is one of many: a denominator is zero on all where it is on their span.

@@ -12,6 +12,7 @@ from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from ..errors import CertificateError, DsfError, Rejected
 from ..language.domains import Domain, Interval, finite
@@ -21,6 +22,7 @@ from ..language.layer import Layer, Signal, validate
 from ..language.spec import deserialise
 from ..language.tensor import Input, text
 from ..verdict import Question
+from .plain import once
 
 FORMAT = 1
 
@@ -96,6 +98,8 @@ def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
     """A layer from plain data; CertificateError names what is wrong."""
     try:
         signals = tuple(_signal(row) for row in spec["signals"])
+        if len({s.name for s in signals}) < len(signals):
+            raise ValueError("two signals have one name")
         roots = deserialise(spec)
         made = Layer(
             name=str(spec["name"]),
@@ -124,9 +128,11 @@ def _signal(row: Mapping[str, Any]) -> Signal:
     interval = Interval(low, high, bool(row["low_open"]), bool(row["high_open"]))
     if row["kind"] not in ("token", "constant", "state"):
         raise ValueError(f"unknown kind {row['kind']!r}")
-    if not str(row["name"]).isidentifier():
+    if not str(row["name"]).isidentifier() or normalize("NFKC", row["name"]) != row["name"]:
         # An entry of k is called k[0], and the sign of x + y is asked for under that name.
         raise ValueError(f"{row['name']!r} is not the name of a signal")
+    if not all(isinstance(row[key], bool) for key in ("low_open", "high_open", "unit")):
+        raise ValueError(f"the domain of {row['name']!r} is not one")
     domain = Domain(interval, bool(row["unit"]))
     if "values" in row:
         listed = finite(*map(Fraction, row["values"]), unit=domain.unit)
@@ -139,10 +145,10 @@ def _signal(row: Mapping[str, Any]) -> Signal:
 def read(path: str | Path) -> dict[str, Any]:
     """The certificate in a file; CertificateError when it is not one."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=once)
     except FileNotFoundError:
         raise CertificateError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CertificateError(f"{path} is not a certificate: {error}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"{path} is not a certificate of format {FORMAT}")

@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import chain, islice
 
 from ..automata.automaton import Automaton
+from ..automata.closure import check_memory
 from ..derivation.affine import affine_layer
 from ..errors import DsfError
 from ..index.atoms import Form
@@ -51,7 +52,11 @@ def contains(
     for layer in (a, b):
         affine_layer(layer)
     at = complete_sizes([a, b], sizes)
-    verdict = _by_maps(a, b, at, seed) or find_obstruction(a, b, at, seed, known or Known())
+    verdict = _by_maps(a, b, at, seed)
+    if verdict is None:
+        for x in (a, b):
+            check_memory(Automaton((x,), {n: at[n] for n in x.sizes}))
+        verdict = find_obstruction(a, b, at, seed, known or Known())
     if verdict is not None and verdict.status == "refuted":
         verdict = _in_closure(verdict, a, b, at, seed)
     if verdict is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, permutations
 
 from ..language.functions import exp, ones
-from ..language.graph import reads_state, walk
+from ..language.graph import reading, walk
 from ..language.layer import Layer
 from ..language.tensor import LABELS, Dims, Function, Input, Product, Reindex, Tensor
 
@@ -53,7 +53,7 @@ def factors_of(source: Layer, target: Layer) -> list[Tensor]:
     tokens = frozenset(s.name for x in (source, target) for s in x.of_kind("token"))
     graphs = [*source.step.values(), source.output, *target.step.values(), target.output]
     nodes = walk(*graphs)
-    reads = {n for g in graphs for n in reads_state(g, states | frozenset(target.step) | tokens)}
+    reads = reading(states | frozenset(target.step) | tokens, *graphs)
     steady = [n for n in nodes if isinstance(n, Function) and n not in reads]
     steady = [n for n in steady if n.name != "inverse"]
     raised = {

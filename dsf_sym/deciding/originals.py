@@ -8,30 +8,12 @@ from pathlib import PurePath
 from typing import Any
 
 from ..certificates.certificate import where
+from ..certificates.senses import EQUALITY, OF_CONDITIONS, SENSE
 from ..errors import CertificateError, DsfError, Rejected
-from ..language.graph import walk
+from ..language.graph import inputs
 from ..language.layer import Layer
-from ..language.tensor import Input
 from ..language.ties import parse_tie
 from .pairing import Pair, pair, read_tie, restricted
-
-EQUALITY = (
-    "intertwiner",
-    "closed subspace",
-    "closed subspace of the product",
-    "step map",
-    "kernel",
-)
-"""The kinds of certificate that prove two layers equal, under what the claim says."""
-
-OF_CONDITIONS = {
-    "necessary": ("only if", "never"),
-    "pairwise": ("iff",),
-    "conditions on tokens": ("iff",),
-}
-"""The senses of the kinds about conditions, of which a checker proves the one that is claimed."""
-
-SENSE = {"obstruction": "contains", "minimality": "minimal state", "kernel rank": "kernel rank"}
 
 
 def catalogued(data: Mapping[str, Any]) -> dict[str, Layer]:
@@ -134,7 +116,7 @@ def _are_maps(both: Pair, a: Layer, b: Layer, claim: Mapping[str, Any]) -> bool:
         if owner != a.name or a.name == b.name:
             return False
         tensor = parse_tie(value, {n: s.tensor for n, s in known.items()}, call=tie)
-        reads = {n.name for n in walk(tensor) if isinstance(n, Input)}
+        reads = inputs(tensor)
         if a.signal(name).kind == "constant" and any(known[n].kind == "token" for n in reads):
             return False
     return True

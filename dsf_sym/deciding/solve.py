@@ -241,13 +241,16 @@ class _Search:
     def _simplified(
         self, e: Equation, atoms: set[Atom]
     ) -> Iterator[tuple[list[Equation], dict[Atom, Form]]]:
-        """One unknown at B's signal of its name, or at 0 or 1."""
+        """One unknown at B's signal of its name, at 0 or 1, or at one of its shape on the right."""
         for atom in sorted(atoms, key=lambda x: (x.name in self.names, x.name)):
             own = self.same(atom)
             if own is not None:
                 yield [e], {atom: own}
             yield [e], {atom: zero(atom.dims)}
             yield [e], {atom: one(atom.dims)}
+            for other in sorted(e.right.atoms(), key=lambda x: x.name):
+                if own is None and other.name in self.names and other.dims == atom.dims:
+                    yield [e], {atom: atom_form(other)}
 
     def _shared(
         self, e: Equation, factors: list[Factor], others: list[Factor], c: Fraction

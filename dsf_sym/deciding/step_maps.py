@@ -34,10 +34,10 @@ from ..errors import (
     UnknownName,
 )
 from ..language.evaluate import Sizes, evaluate, shape_of
-from ..language.graph import walk
+from ..language.graph import inputs
 from ..language.layer import Layer, validate
 from ..language.spec import deserialise, rebuild, serialise
-from ..language.tensor import Input, Tensor, add, broadcast, lift, multiply, shape_text, text
+from ..language.tensor import Tensor, add, broadcast, lift, multiply, shape_text, text
 from ..language.ties import parse_tie
 from .monomials import monomials
 from .pairing import Pair, read_tie
@@ -170,7 +170,7 @@ def _checked(
 def _require_reached(m: step_map.StepMap, sizes: Sizes) -> None:
     """DomainError where T has no value at the states that some number of tokens reach."""
     after = rebuild([x.sum() for x in m.image.values()], m.source.step)
-    reads = {n.name for n in walk(*after) if isinstance(n, Input)}
+    reads = inputs(*after)
     own = {s.name for s in m.source.signals}
     others = tuple(s for s in m.target.signals if s.name in reads - own)
     signals = (*m.source.signals, *others)

@@ -92,12 +92,13 @@ def _point(s: Signal, automaton: Automaton, rng: random.Random, spread: int) -> 
     if points is not None:
         yield from rng.choice(list(islice(points, MOST_ATTEMPTS)))
         return
-    if automaton.jumps and Fraction(0) in s.domain and not s.domain.unit and rng.random() < 0.5:
-        # A unit step jumps where its argument is zero: at zeros and at equal entries.
-        yield from (rng.choice((_inside(s.domain, rng, spread), Fraction(0))) for _ in range(n))
-        return
+    # A unit step jumps where its argument is zero: at zeros, at equal entries and at unit vectors.
+    special = automaton.jumps and Fraction(0) in s.domain and rng.random() < 0.5
     if s.domain.unit:
-        yield from _on_sphere(s.domain, n, rng, spread)
+        yield from _on_sphere(s.domain, n, rng, 0 if special else spread)
+        return
+    if special:
+        yield from (rng.choice((_inside(s.domain, rng, spread), Fraction(0))) for _ in range(n))
         return
     for _ in range(n):
         yield _inside(s.domain, rng, spread)

@@ -13,8 +13,11 @@ from ...errors import CertificateError, DsfError, Rejected
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import shape_text
-from ..certificate import layers_of, require_common_signals, where
+from ..certificate import layer_from_spec, layers_of, require_common_signals, where
+from ..plain import require_plain, require_sizes
+from ..senses import require_sense
 from . import (
+    agreement,
     analysis,
     bounds,
     difference,
@@ -57,6 +60,7 @@ CHECKERS: dict[str, Callable[[list[Layer], Mapping[str, Any]], str]] = {
     "intertwiner": intertwiner.check,
     "closed subspace": subspace.check,
     "conditions on tokens": given_tokens.check,
+    "agreement at a point": agreement.check,
     "growth": growth.check,
     "closed subspace of the product": product.check,
     "step map": step_map.check,
@@ -122,8 +126,12 @@ def recheck(data: Mapping[str, Any]) -> str:
         raise CertificateError(
             f"unknown kind of certificate {kind!r}; known: {', '.join(CHECKERS)}"
         )
-    for other in data.get("also", ()):
-        recheck(other)
+    try:
+        require_plain(data)
+        for other in data.get("also", ()):
+            recheck(other)
+    except RecursionError:
+        raise CertificateError("the certificate is nested too deep to be read") from None
     layers = layers_of(data)
     if kind not in OF_SUMS and any(isinstance(layer, KernelLayer) for layer in layers):
         raise Rejected(f"a certificate of this kind ({kind}) is about layers with a finite state")
@@ -135,27 +143,20 @@ def recheck(data: Mapping[str, Any]) -> str:
             raise Rejected(f"the outputs have different shapes: {shapes}")
     try:
         stated = data["claim"]["where"]
-        _require_sizes(layers, data.get("sizes", {}))
+        between = [layer_from_spec(data["third"])] if "third" in data else []
+        for key in ("sizes", "sizes of tokens"):
+            require_sizes([*layers, *between], data.get(key, {}))
         holds = where(*layers)
         if kind in ("step map", "gauge"):
             holds = tuple(dict.fromkeys((*holds, *step_map.conditions(layers, data))))
         if list(stated) != list(holds):
             raise Rejected(f"the claim holds where {holds}, the certificate says {stated}")
-        return CHECKERS[kind](layers, data)
+        said = CHECKERS[kind](layers, data)
+        require_sense(data)
+        return said
     except (Rejected, CertificateError):
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, DsfError) as error:
         raise CertificateError(
             f"the certificate ({kind}) is incomplete or malformed: {type(error).__name__}: {error}"
         ) from None
-
-
-def _require_sizes(layers: list[Layer], sizes: Mapping[str, Any]) -> None:
-    """Refuse sizes below 1, at which every identity would hold."""
-    for name, value in sizes.items():
-        if int(value) < 1:
-            raise Rejected(f"size {name}={value}: a size is a whole number of at least 1")
-    for layer in layers:
-        for part in {p for s in layer.signals for d in s.dims for p in d.split("+")}:
-            if part.isdigit() and int(part) < 1:
-                raise Rejected(f"{layer.name} has a size of {part}")

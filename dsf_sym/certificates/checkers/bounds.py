@@ -26,7 +26,7 @@ from .enclosure import interval
 from .everywhere import Everywhere, Form
 from .parts import hold_on_parts
 from .sturm import roots_between
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -35,7 +35,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     inside, method = interval(str(data["inside"])), str(data["method"])
     if method == "ranges":
         return _by_ranges(layer, inside)
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     if method == "tokens":
         return _left(layer, inside, sizes, data)
     if layer.step:
@@ -120,13 +120,10 @@ def _point(x: Interval) -> Fraction:
 
 def _left(layer: Layer, inside: Interval, sizes: Sizes, data: Mapping[str, Any]) -> str:
     """The last output has an entry that certainly lies outside."""
-    tokens = [read_values(t) for t in data["tokens"]]
-    constants = read_values(data["constants"])
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
-    for i, token in enumerate(tokens):
-        for s in layer.of_kind("token"):
-            require_inside(s, token, sizes, f"token {i}")
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    tokens = [
+        read_inside([layer], "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
     bits = int(data["bits"])
     (outputs,), scalars = outputs_on([layer], tokens, constants, sizes, bits)
     for i, value in enumerate(outputs[-1]):

@@ -7,24 +7,18 @@ from typing import Any
 
 from ...automata.run import outputs_on
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Tokens inside their domains, and outputs that are unequal rationals or disjoint balls."""
     a, b = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    tokens = [read_values(t) for t in data["tokens"]]
-    constants = read_values(data["constants"])
-    for layer in layers:
-        for s in layer.signals:
-            if s.kind == "constant":
-                require_inside(s, constants, sizes, "the constants")
-            elif s.kind == "token":
-                for i, token in enumerate(tokens):
-                    require_inside(s, token, sizes, f"token {i}")
+    sizes = read_sizes(data["sizes"])
+    constants = read_inside(layers, "constant", data["constants"], sizes, "the constants")
+    tokens = [
+        read_inside(layers, "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
     (left, right), scalars = outputs_on(layers, tokens, constants, sizes, int(data["bits"]))
     for i, (y, z) in enumerate(zip(left, right, strict=True)):
         for j, (p, q) in enumerate(zip(y, z, strict=True)):

@@ -19,10 +19,9 @@ from ...arithmetic.scalars import Balls
 from ...automata.automaton import entry_name
 from ...automata.run import run
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .symbols import Symbols, is_analytic
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes, read_values, require_inside
 
 BITS = 128
 SIDES = ("past", "future")
@@ -31,14 +30,12 @@ SIDES = ("past", "future")
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The output along the two unknowns has the form above."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    constants = read_values(data["constants"])
+    sizes = read_sizes(data["sizes"])
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
     tokens: list[dict[str, list[Any]]] = [dict(read_values(t)) for t in data["tokens"]]
     times = [int(data[side]["token"]) for side in SIDES]
     if not 0 <= times[0] < times[1] < len(tokens):
         raise Rejected("the later unknown is not of a later token")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
     universe, unknowns, lines = Symbols(), [], []
     for side, time in zip(SIDES, times, strict=True):
         s, entry = layer.signal(str(data[side]["name"])), int(data[side]["entry"])

@@ -58,11 +58,13 @@ def is_identity(a: Everywhere, states: int) -> str:
 
 def is_constant(a: Everywhere, states: int) -> str:
     """Λ depends on weights alone."""
-    known = a.universe.variables
-    if len(a.forms) > 1 or any(
-        not known[v].constant for x in a.forms[0].transition.values() for v in x.variables()
-    ):
-        raise NoProperty(f"{a.layer.name}: its transitions change with the token")
+    known, first = a.universe.variables, a.forms[0].transition
+    for x in a.forms:
+        for i, j in product(range(a.states), repeat=2):
+            reads = x.transition.get((i, j), frac(0)).variables()
+            alike = not _off(a, x, i, j, first.get((i, j), frac(0)))
+            if not alike or not all(known[v].constant for v in reads):
+                raise NoProperty(f"{a.layer.name}: its transitions change with the token")
     return f"the transition of {a.layer.name} is the same for every token"
 
 

@@ -105,7 +105,8 @@ class Everywhere:
         automaton = Automaton((layer,), self.sizes)
         intervals = intervals_of(layer, self.sizes)
         found = []
-        for letter in automaton.letters():
+        # What is positive all around the pole of a sphere may be 0 at it.
+        for letter in automaton.letters(poles=True):
             branch = Branch(automaton, self.universe, letter)
             action = exact_action(branch)
             found.append(Form(action, Signs(self.universe, on_letter(intervals, letter))))

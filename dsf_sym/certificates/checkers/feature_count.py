@@ -11,18 +11,18 @@ from typing import Any
 
 from ...arithmetic.scalars import Rationals
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from . import kernel_rank
 from .coefficients import coefficients
 from .minimality import full_rank
 from .paired import kernel_of
+from .tokens import read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Both bounds; the lower one by the checker of the kernel's rank."""
     layer, count = kernel_of(layers), int(data["count"])
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     if "rays" in data or count != len(data["keys"]):
         raise Rejected(f"the table of queries and keys is not {count} by {count}")
     kernel_rank.check(layers, data)

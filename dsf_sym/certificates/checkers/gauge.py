@@ -12,28 +12,25 @@ from typing import Any
 
 from ...arithmetic.scalars import Balls
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from . import step_map
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 from .transitions import at_tokens
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The step map, and two transitions of a state at the same tokens with different traces."""
     said = step_map.check(layers, data)
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes of tokens"].items()}
-    tokens = [read_values(t) for t in data["tokens"]]
-    constants, of = read_values(data["constants"]), str(data["of"])
+    sizes = read_sizes(data["sizes of tokens"])
+    constants = read_inside(layers, "constant", data["constants"], sizes, "the constants")
+    tokens = [
+        read_inside(layers, "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
+    of = str(data["of"])
     traces = []
     balls = Balls(256)
     with balls.precision():
         for layer in layers:
-            for s in layer.of_kind("constant"):
-                require_inside(s, constants, sizes, "the constants")
-            for s in layer.of_kind("token"):
-                for i, token in enumerate(tokens):
-                    require_inside(s, token, sizes, f"token {i}")
             found = at_tokens(layer, of, sizes, tokens, constants, 1).forms[0].transition
             total = balls.number(Fraction(0))
             for i, row in enumerate(found):

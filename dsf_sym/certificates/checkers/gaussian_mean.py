@@ -32,9 +32,9 @@ from ...index.forms import (
 )
 from ...index.terms import FormAlgebra, contract, function_form
 from ...language.domains import REAL
-from ...language.evaluate import Sizes, evaluate, shape_of
+from ...language.evaluate import evaluate, shape_of
 from ...language.layer import Layer
-from .tokens import read_values, require_inside
+from .tokens import read_sizes, read_values, require_inside
 
 MOST_FACTORS = 8
 Operand = tuple[Form, str]
@@ -140,7 +140,7 @@ def _moments(powers: Sequence[str], b: Operand, w: Atom) -> Iterator[list[Operan
 
 def _differ(estimate: Layer, stated: Layer, mean: Form, over: str, data: Mapping[str, Any]) -> str:
     """The two means at exact values, in balls that do not meet."""
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     token = read_values(data["token"])
     signals = {s.name: s for layer in (estimate, stated) for s in layer.signals if s.name != over}
     for s in signals.values():

@@ -21,24 +21,23 @@ from ...language.graph import walk
 from ...language.layer import Layer
 from ...language.tensor import BRANCHING, Function
 from .minimality import full_rank
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The derivative has as many independent rows as the state of the layer has entries."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    constants = read_values(data["constants"])
-    past = [read_values(t) for t in data["past"]]
-    futures = [[read_values(t) for t in future] for future in data["futures"]]
+    sizes = read_sizes(data["sizes"])
+
+    def read(tokens: Sequence[Mapping[str, Any]]) -> list[Values]:
+        return [read_inside([layer], "token", t, sizes, "a token") for t in tokens]
+
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    past, futures = read(data["past"]), [read(future) for future in data["futures"]]
     graphs = (*layer.step.values(), layer.output)
     if any(isinstance(n, Function) and n.name == "step" for n in walk(*graphs)):
         raise Rejected(f"the step or the output of {layer.name} jumps, and is no continuous map")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
     for s in layer.of_kind("token"):
-        for t in [*past, *(t for future in futures for t in future)]:
-            require_inside(s, t, sizes, "a token")
         for t in past:
             _require_interior(layer, s.name, t)
     if not past or not futures or any(not f for f in futures):

@@ -22,7 +22,7 @@ from ...language.domains import Interval
 from ...language.evaluate import Sizes, evaluate, shape_of
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer, Signal
-from .tokens import at_sizes, read_values, require_inside
+from .tokens import at_sizes, read_inside, read_sizes
 
 RAY = Interval(low=Fraction(0))
 
@@ -34,15 +34,12 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         raise Rejected(f"{layer.name} is no sum over the past")
     if "rays" in data:
         return along_rays(layer, data["rays"])
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    queries, keys = ([read_values(t) for t in data[side]] for side in ("queries", "keys"))
-    constants = read_values(data["constants"])
-    for side in (queries, keys):
-        for i, token in enumerate(side):
-            for s in layer.of_kind("token"):
-                require_inside(s, token, sizes, f"point {i}")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
+    sizes = read_sizes(data["sizes"])
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    queries, keys = (
+        [read_inside([layer], "token", t, sizes, f"point {i}") for i, t in enumerate(data[side])]
+        for side in ("queries", "keys")
+    )
     if len(queries) != len(keys) or not queries:
         raise Rejected("the table of queries and keys is not square")
     if not has_full_rank(layer, queries, keys, constants, sizes, int(data["bits"])):

@@ -22,7 +22,7 @@ from ...errors import NotAffine, Rejected
 from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .linear import Space, read_row
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 
 Future = tuple[Sequence[Values], int] | None
 
@@ -31,7 +31,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Both bounds at the certificate's sizes."""
     (layer,) = layers
     require_affine(layer)
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     automaton = Automaton((layer,), sizes)
     claimed = int(data["state"])
     reduction = data["reduction"]
@@ -62,7 +62,8 @@ def _reduced(automaton: Automaton, reduction: Mapping[str, Any]) -> int:
     reach = Space(rows, universe)
     functionals = [read_row(r, universe, len(rows)) for r in reduction["observable"]]
     shown = Space(functionals, universe)
-    reach.require(start_vector(automaton, branches[0].symbols, frac(1)), "x_* in V")
+    for branch in branches:
+        reach.require(start_vector(automaton, branch.symbols, frac(1)), "x_* in V")
     last = automaton.width - 1
     shown.require({i: row[last] for i, row in enumerate(rows) if last in row}, "1 in O")
     for action in actions:
@@ -92,22 +93,19 @@ def require_rank(layer: Layer, sizes: Sizes, size: int, table: Mapping[str, Any]
     Then no affine state of fewer than `size - 1` entries, over functions of the current token, has
     these outputs, whatever the layer's own form is.
     """
-    constants = read_values(table["constants"])
-    pasts = [[read_values(t) for t in past] for past in table["pasts"]]
+
+    def read(tokens: Sequence[Mapping[str, Any]]) -> list[Values]:
+        return [read_inside([layer], "token", t, sizes, "a token of the table") for t in tokens]
+
+    constants = read_inside([layer], "constant", table["constants"], sizes, "the constants")
+    pasts = [read(past) for past in table["pasts"]]
     futures: list[Future] = [
-        None if f is None else ([read_values(t) for t in f["tokens"]], int(f["output"]))
-        for f in table["futures"]
+        None if f is None else (read(f["tokens"]), int(f["output"])) for f in table["futures"]
     ]
     if len(pasts) != size or len(futures) != size:
         raise Rejected(f"the table of outputs must be {size} by {size}")
     if any(f is not None and not f[0] for f in futures):
         raise Rejected("a future has no token: its output is read from the past's last token")
-    for s in layer.signals:
-        if s.kind == "constant":
-            require_inside(s, constants, sizes, "the constants")
-        elif s.kind == "token":
-            for t in [t for p in pasts for t in p] + [t for f in futures if f for t in f[0]]:
-                require_inside(s, t, sizes, "a token of the table")
     try:
         scalars: Any = Rationals()
         rows = [hankel_row(layer, sizes, constants, p, futures, scalars) for p in pasts]

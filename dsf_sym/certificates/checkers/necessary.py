@@ -16,13 +16,14 @@ from typing import Any
 from ...arithmetic.poly import Frac, Poly, frac, variable
 from ...automata.automaton import entry_name
 from ...errors import Rejected
-from ...language.evaluate import Sizes, shape_of
+from ...language.evaluate import shape_of
 from ...language.layer import Layer
 from ...language.ranges import ranges
 from .comparable import require_at_rest, require_comparable
 from .division import by_root
 from .known import Known
 from .power_series import SeriesRing
+from .tokens import at_sizes, read_sizes
 from .window import Entry, Index, Window
 
 HIGHEST = 6
@@ -30,7 +31,7 @@ HIGHEST = 6
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Every step of the derivation, in order."""
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     bound = [str(x) for x in data["bound"]]
     require_comparable(layers, bound)
     # Then a window that follows tokens without an input is like the first one.
@@ -45,7 +46,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         except Rejected as error:
             raise Rejected(f"step {at}, {relation}: {error}") from None
         known.append(relation)
-    at_sizes = ", ".join(f"{k}={v}" for k, v in sizes.items())
+    here = at_sizes(sizes)
     if data["claim"]["sense"] != ("never" if "never" in data else "only if"):
         raise Rejected(f"the derivation does not prove the sense {data['claim']['sense']}")
     if "never" in data:
@@ -53,11 +54,11 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         if int(row["lag"]) < 0:
             raise Rejected(f"there is no lag {row['lag']}")
         _Derivation(Window(layers, sizes, bound, int(row["lag"]) + 1), known).contradict(row)
-        return f"{layers[0].name} and {layers[1].name} are equal at {at_sizes} for no {bound}"
+        return f"{layers[0].name} and {layers[1].name} are equal{here} for no {bound}"
     if not known:
         raise Rejected("no relation is derived")
     shown = "; ".join(map(str, known))
-    return f"{layers[0].name} = {layers[1].name} at {at_sizes} only if {shown}"
+    return f"{layers[0].name} = {layers[1].name}{here} only if {shown}"
 
 
 class _Derivation:

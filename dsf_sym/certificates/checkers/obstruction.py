@@ -30,7 +30,7 @@ from . import (
 )
 from .everywhere import Everywhere
 from .exact import Exact, exact
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes, read_values
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ KINDS = (RANK, *OF_FORM, *OF_OUTPUT)
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The property of A, B's table of outputs where it is about the form, and where B breaks it."""
     a, b = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     kind = str(data["kind of obstruction"])
     if kind not in KINDS:
         raise Rejected(f"no obstruction is called {kind!r}")
@@ -91,13 +91,10 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         minimality.require_rank(b, at_b, states + 2, data["table"])
         told = f"the state of {a.name} has {states} entries, and that of {b.name} needs more"
         return f"{a.name} does not contain {b.name}: {told}"
-    constants = read_values(data["constants"])
-    tokens = [read_values(t) for t in data["tokens"]]
-    for s in b.of_kind("constant"):
-        require_inside(s, constants, at_b, "the constants")
-    for s in b.of_kind("token"):
-        for i, token in enumerate(tokens):
-            require_inside(s, token, at_b, f"token {i}")
+    constants = read_inside([b], "constant", data["constants"], at_b, "the constants")
+    tokens = [
+        read_inside([b], "token", t, at_b, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
     if kind in OF_OUTPUT:
         about = OF_OUTPUT[kind]
         _require_tokens(tokens, about.tokens)

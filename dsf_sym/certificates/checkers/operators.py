@@ -24,7 +24,7 @@ from ...language.kernel import KernelLayer
 from ...language.layer import Layer
 from ...language.tensor import Input
 from .minimality import full_rank
-from .tokens import at_sizes, read_values, require_inside
+from .tokens import at_sizes, read_inside, read_sizes, read_values, require_inside
 
 Matrix = list[list[Any]]
 
@@ -37,7 +37,7 @@ def check_rank(layers: list[Layer], data: Mapping[str, Any]) -> str:
     found = full_rank(block, scalars)
     if claimed < 1 or found is None or len(found[0]) < claimed:
         raise Rejected(f"the block is not shown to have rank {claimed}")
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     length = len(data["past"]) + max(len(f) for f in data["futures"])
     skip = "D = 0" if not data["skip"] else "any D"
     causal = ", with coefficients of the tokens so far" if len(data["futures"]) > 1 else ""
@@ -49,14 +49,12 @@ def check_rank(layers: list[Layer], data: Mapping[str, Any]) -> str:
 
 def read_block(layer: Layer, data: Mapping[str, Any]) -> tuple[Matrix, Any]:
     """Rows by future output, columns by past input; in rationals or, where needed, in balls."""
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    constants = read_values(data["constants"])
-    past = [read_values(t) for t in data["past"]]
-    futures = [[read_values(t) for t in future] for future in data["futures"]]
+    sizes = read_sizes(data["sizes"])
     carried = str(data["carried"])
     require_linear(layer, carried)
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    past = [read_values(t) for t in data["past"]]
+    futures = [[read_values(t) for t in future] for future in data["futures"]]
     for t in [*past, *(t for future in futures for t in future)]:
         for s in layer.of_kind("token"):
             if s.name != carried:

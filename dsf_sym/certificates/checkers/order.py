@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...automata.run import Values, outputs_on
+from ...automata.run import outputs_on
 from ...errors import Rejected
 from ...index.normal import step_form
-from ...language.evaluate import Sizes
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer
-from .tokens import read_values, require_inside
+from .tokens import read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -51,13 +50,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
 def _last_output(
     layer: Layer, data: Mapping[str, Any], raw: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Any], Any]:
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    constants: Values = read_values(data["constants"])
-    tokens = [read_values(t) for t in raw]
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
-    for s in layer.of_kind("token"):
-        for i, token in enumerate(tokens):
-            require_inside(s, token, sizes, f"token {i}")
+    sizes = read_sizes(data["sizes"])
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    tokens = [read_inside([layer], "token", t, sizes, f"token {i}") for i, t in enumerate(raw)]
     (found,), scalars = outputs_on([layer], tokens, constants, sizes, int(data.get("bits", 256)))
     return found[-1], scalars

@@ -10,10 +10,10 @@ from typing import Any
 from ...automata.run import Values
 from ...errors import Rejected
 from ...language.evaluate import Sizes, shape_of
-from ...language.graph import walk
+from ...language.graph import inputs
 from ...language.kernel import KernelLayer
 from ...language.layer import Layer, Signal
-from ...language.tensor import Input, Tensor
+from ...language.tensor import Tensor
 from .kernel_rank import kernel_table
 from .tokens import require_inside
 
@@ -30,10 +30,10 @@ def arguments(layer: KernelLayer) -> tuple[list[Signal], list[Signal]]:
     """The signals of the query's token and those of the key's that the kernel reads."""
 
     def tokens(*roots: Tensor) -> list[Signal]:
-        names = {n.name for n in walk(*roots) if isinstance(n, Input)}
+        names = inputs(*roots)
         return [s for s in layer.of_kind("token") if s.name in names]
 
-    entries = {n.name for n in walk(layer.weight) if isinstance(n, Input)} & set(layer.step)
+    entries = inputs(layer.weight) & set(layer.step)
     return tokens(layer.weight), tokens(*(layer.step[name] for name in entries))
 
 

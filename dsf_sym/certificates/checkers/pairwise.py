@@ -20,13 +20,14 @@ from typing import Any
 from ...arithmetic.poly import Frac, Poly, frac
 from ...arithmetic.sparse import Sparse
 from ...errors import Rejected
-from ...language.evaluate import Sizes, shape_of
+from ...language.evaluate import shape_of
 from ...language.layer import Layer
 from ...language.spec import deserialise
 from ...language.tensor import text
 from . import pairwise_forms
 from .comparable import require_at_rest, require_comparable, require_linear
 from .linear import cancels
+from .tokens import read_sizes
 from .window import Window, entries_of
 
 EARLIER = "past."
@@ -39,7 +40,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     require_linear(layers)
     if "sizes" not in data:
         return pairwise_forms.check(layers, data)
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     a, b = layers
     bound = [str(x) for x in data["bound"]]
     name = require_comparable(layers, bound)

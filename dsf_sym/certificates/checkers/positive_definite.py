@@ -27,7 +27,7 @@ from ...language.tensor import Input, Tensor
 from .coefficients import Name, coefficients
 from .kernel_rank import is_positive
 from .paired import kernel_of, negative_direction, require_pairs, values_at
-from .tokens import read_values
+from .tokens import read_sizes, read_values
 
 MOST_MONOMIALS = 80
 
@@ -39,7 +39,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     if method == "terms":
         _require_definite(layer, _in_terms(layer, names, expanded=bool(data["expanded"])))
         return f"the kernel of {layer.name} is positive definite: a sum of products of features"
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     if method == "coefficients":
         return _by_coefficients(layer, names, sizes)
     if method == "points":

@@ -14,22 +14,23 @@ from ...arithmetic.universe import Universe
 from ...automata.automaton import Automaton, Branch, exact_action, start_vector
 from ...automata.product import Frame
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .linear import Space, read_row
+from .tokens import read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The three identities for the basis in the certificate, at its sizes."""
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     automaton = Automaton(tuple(layers), sizes)
     frame, universe = Frame(automaton), Universe()
     branches = [Branch(automaton, universe, letter) for letter in automaton.letters()]
     tokens = [frame.factors(exact_action(branch), frac(1)) for branch in branches]
     basis = [read_row(entries, universe, frame.width) for entries in data["basis"]]
     space = Space(basis, universe)
-    start = start_vector(automaton, branches[0].symbols, frac(1))
-    space.require(frame.start(start), "x_* (x) x'_* in V")
+    for branch in branches:
+        start = start_vector(automaton, branch.symbols, frac(1))
+        space.require(frame.start(start), "x_* (x) x'_* in V")
     for row, vector in enumerate(basis):
         for factors in tokens:
             for output, value in frame.outputs(factors, vector).items():

@@ -16,23 +16,22 @@ from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from .minimality import full_rank
 from .operators import Matrix, require_linear, response
-from .symbols import Symbols, is_analytic
-from .tokens import at_sizes, read_values, require_inside
+from .symbols import Support, Symbols, is_analytic
+from .tokens import at_sizes, read_inside, read_sizes, read_values, require_inside
 
 
 def check_realisation(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Rational Λ_i, B_i, C_i (D = 0) give the operator at exact tokens; its ordinary rank."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     tokens = [read_values(t) for t in data["tokens"]]
-    constants, carried = read_values(data["constants"]), str(data["carried"])
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    carried = str(data["carried"])
     require_linear(layer, carried)
     for s in layer.of_kind("token"):
         for t in tokens:
             if s.name != carried:
                 require_inside(s, t, sizes, "a token")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
     operator = operator_at(layer, tokens, constants, carried, sizes)
     states = int(data["states"])
     lam, b, c = ([_matrix(m) for m in data[name]] for name in ("Lam", "B", "C"))
@@ -97,18 +96,16 @@ def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
     an upper bound, that at the point a lower one.
     """
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     carried = str(data["carried"])
     every = data["length"] is None
     states = sum(count(s, sizes) for s in layer.of_kind("state"))
     length = states + 1 if every else int(data["length"])
     if [s.name for s in layer.of_kind("token")] != [carried] or length < 1:
         raise Rejected(f"{layer.name} has tokens besides its input: its blocks depend on the time")
-    constants = read_values(data["constants"])
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
     if apart := sorted(layer.step.keys() - require_linear(layer, carried)):
         raise Rejected(f"{', '.join(apart)} goes on without {carried}: blocks depend on the time")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
 
     def blocks(weights: Mapping[str, Sequence[Any]], scalars: Any) -> Matrix:
         tokens: list[Values] = [{} for _ in range(length)]
@@ -137,7 +134,9 @@ def check_heads(layers: list[Layer], data: Mapping[str, Any]) -> str:
             ]
             for s in layer.of_kind("constant")
         }
-        if formal_rank(blocks(unknown, universe), universe) > rank:
+        some = {s.name: [Fraction(1)] * count(s, sizes) for s in layer.of_kind("constant")}
+        filled = sum(map(any, zip(*blocks(some, Support()), strict=True)))
+        if rank < min(length, filled) and rank < formal_rank(blocks(unknown, universe), universe):
             raise Rejected(f"the blocks of unknown weights span more than {rank} dimensions")
     if rank != int(data["heads"]):
         raise Rejected(f"the blocks span {rank} dimensions")

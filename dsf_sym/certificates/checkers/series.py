@@ -25,7 +25,7 @@ from ...language.layer import Layer, Signal
 from ...language.spec import deserialise
 from ...language.tensor import Function
 from .power_series import SeriesRing
-from .tokens import at_sizes, read_values, require_inside
+from .tokens import at_sizes, read_sizes, read_values, require_inside
 
 HIGHEST = 12
 EXPANDED = {"inverse", "exp", "cos", "sin", "log", "sqrt", "sigmoid", "softplus", "tanh"}
@@ -34,7 +34,7 @@ EXPANDED = {"inverse", "exp", "cos", "sin", "log", "sqrt", "sigmoid", "softplus"
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The steps agree below the order, and differ at it, by the claimed term where one is given."""
     a, b = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     order, small = int(data["order"]), str(data["in"])
     if not 0 <= order <= HIGHEST or any(x.signal(small).kind == "state" for x in layers):
         raise Rejected(f"the order is between 0 and {HIGHEST}, in a token or weight")

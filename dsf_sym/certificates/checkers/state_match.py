@@ -23,6 +23,8 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The entries of the states, those of a sum over the past once for each of L tokens, agree."""
     a, b = layers
     size, universe = str(data["size"]), Universe()
+    if LENGTH in (*a.sizes, *b.sizes):
+        raise Rejected(f"a size {LENGTH} could be taken for the number of tokens")
     if size not in a.sizes or size in b.sizes:
         raise Rejected(f"{size} is to be a size of {a.name} and none of {b.name}")
     names = dict.fromkeys([*a.sizes, *b.sizes, LENGTH])

@@ -22,13 +22,13 @@ from ...errors import Rejected
 from ...language.evaluate import Sizes, shape_of
 from ...language.layer import Layer
 from .exact import exact
-from .tokens import at_sizes, read_values, require_inside
+from .tokens import at_sizes, read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The identity at a symbolic token, or a distribution of tokens that breaks the unit matrix."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     carried = str(data["carried"])
     if layer.signal(carried).kind != "token" or not layer.step:
         raise Rejected(f"{layer.name} has no state or no input {carried}")
@@ -82,16 +82,13 @@ def _require_identity(branch: Branch, carried: str) -> None:
 
 
 def _refuted(layer: Layer, sizes: Sizes, carried: str, data: Mapping[str, Any]) -> str:
-    constants = read_values(data["constants"])
-    tokens = [read_values(t) for t in data["tokens"]]
+    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
+    tokens = [
+        read_inside([layer], "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
     shares = [Fraction(p) for p in data["shares"]]
     if len(shares) != len(tokens) or any(p <= 0 for p in shares) or sum(shares) != 1:
         raise Rejected("the shares of the tokens are no distribution")
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
-    for s in layer.of_kind("token"):
-        for i, token in enumerate(tokens):
-            require_inside(s, token, sizes, f"token {i}")
     us = [t[carried] for t in tokens]
     size = range(len(us[0]))
     if any(sum(p * u[i] for p, u in zip(shares, us, strict=True)) for i in size):

@@ -28,6 +28,7 @@ from ...language.ranges import undefined_where
 from ...language.spec import deserialise
 from ...language.tensor import Function, Input, Tensor, text
 from ..certificate import layer_from_spec, require_common_signals, where
+from .tokens import read_sizes
 from .worlds import Values, World, forms_world, in_branches, on_flags
 
 
@@ -124,7 +125,7 @@ def _require_fit(m: StepMap, known: list[Layer]) -> None:
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The identities, for all sizes by normal forms, or at the certificate's sizes exactly."""
-    sizes = {str(k): int(v) for k, v in data["sizes"].items()} if "sizes" in data else None
+    sizes = read_sizes(data["sizes"]) if "sizes" in data else None
     past = read_history(layers, data)
     for m in read_maps(layers, data):
         for first in (True, False):

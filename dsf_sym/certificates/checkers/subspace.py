@@ -14,28 +14,29 @@ from ...arithmetic.sparse import Sparse
 from ...arithmetic.universe import Universe
 from ...automata.automaton import Automaton, Branch, exact_action, start_vector
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .linear import Space, read_row
+from .tokens import read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The three identities for the basis in the certificate, at its sizes."""
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     automaton = Automaton(tuple(layers), sizes)
     universe = Universe()
     branches = [Branch(automaton, universe, letter) for letter in automaton.letters()]
     actions = [exact_action(branch) for branch in branches]
     basis = [read_row(entries, universe, automaton.width) for entries in data["basis"]]
     space = Space(basis, universe)
-    space.require(start_vector(automaton, branches[0].symbols, frac(1)), "x_* in V")
+    for branch in branches:
+        space.require(start_vector(automaton, branch.symbols, frac(1)), "x_* in V")
     for row, vector in enumerate(basis):
         for action in actions:
             for left, right in zip(*action.outputs(vector), strict=True):
                 _same(left, right, row, universe)
             space.require(action.step(vector), f"J(s) V in V on basis vector {row}")
-    at = ", ".join(f"{k}={v}" for k, v in sizes.items())
-    return f"{layers[0].name} = {layers[1].name} for all lengths at {at}"
+    at = f" at {', '.join(f'{k}={v}' for k, v in sizes.items())}" if sizes else ""
+    return f"{layers[0].name} = {layers[1].name} for all lengths{at}"
 
 
 def _same(left: Sparse, right: Sparse, row: int, universe: Universe) -> None:

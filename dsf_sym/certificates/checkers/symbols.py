@@ -7,11 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from ...arithmetic.poly import Frac, Monomial, Poly, frac
+from ...arithmetic.scalars import Irrational, Rationals
 from ...arithmetic.universe import Universe
 from ...errors import Rejected
-from ...language.graph import walk
+from ...language.graph import inputs, walk
 from ...language.layer import Layer
-from ...language.tensor import BRANCHING, Function, Input
+from ...language.tensor import BRANCHING, Function
 
 
 @dataclass
@@ -43,14 +44,34 @@ class Symbols(Universe):
         return out
 
 
+class Support:
+    """Numbers known only as 0, or as 1 where they may be anything: which entries a rule fills."""
+
+    def number(self, value: Fraction) -> int:
+        """0 for zero alone."""
+        return int(value != 0)
+
+    def is_zero(self, x: int) -> bool:
+        """Whether the entry is 0 at all weights."""
+        return not x
+
+    def function(self, name: str, x: int) -> int:
+        """0 where the function of 0 is 0."""
+        try:
+            return int(bool(x) or Rationals().function(name, Fraction(0)) != 0)
+        except (Irrational, ZeroDivisionError):
+            return 1
+
+
 def is_analytic(layer: Layer) -> bool:
     """Whether the outputs are analytic in the weights, and these fill a connected open set.
 
     What is then not 0 at some weights is not at generic ones: of √(w²) the sign of w would decide.
     """
-    nodes = walk(*layer.step.values(), layer.output)
-    roots = [n for n in nodes if isinstance(n, Function) and n.name == "sqrt"]
-    inside = {n.name for n in walk(*roots) if isinstance(n, Input)}
-    return all(s.name not in inside for s in layer.signals if s.kind != "token") and not any(
-        s.domain.unit or s.domain.values is not None for s in layer.of_kind("constant")
+    functions = [n for n in walk(*layer.step.values(), layer.output) if isinstance(n, Function)]
+    inside = inputs(*(n for n in functions if n.name == "sqrt"))
+    return (
+        not any(n.name in BRANCHING for n in functions)
+        and all(s.name not in inside for s in layer.signals if s.kind != "token")
+        and all(not s.domain.unit and s.domain.values is None for s in layer.of_kind("constant"))
     )

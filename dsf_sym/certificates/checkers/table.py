@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import Rejected
-from ...language.evaluate import Sizes
 from ...language.layer import Layer
 from .minimality import require_rank
+from .tokens import read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """A nonsingular table of N + 2 pasts and futures at the sizes."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     states, table = int(data["states"]), data["table"]
     if states < 0:
         raise Rejected(f"a state of {states} entries is none")

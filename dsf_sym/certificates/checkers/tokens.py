@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from ...automata.run import Values, count
 from ...errors import Rejected
 from ...language.evaluate import Sizes
-from ...language.layer import Signal
+from ...language.layer import Layer, Signal
+
+
+def read_sizes(raw: Mapping[str, Any]) -> Sizes:
+    """Sizes by name."""
+    return {str(name): int(size) for name, size in raw.items()}
 
 
 def read_values(raw: Mapping[str, Sequence[str]]) -> Values:
     """Signals by name, row-major."""
     return {str(name): [Fraction(x) for x in xs] for name, xs in raw.items()}
+
+
+def read_inside(
+    layers: Sequence[Layer], kind: str, raw: Mapping[str, Sequence[str]], sizes: Sizes, where: str
+) -> Values:
+    """All signals of a kind and no others, in their domains; Rejected otherwise.
+
+    A weight that had the name of a token could stand for it, outside its domain.
+    """
+    values, known = read_values(raw), {s.name: s for x in layers for s in x.of_kind(kind)}
+    if others := sorted(values.keys() - known.keys()):
+        raise Rejected(f"{where}: {others[0]} is no {kind} of {layers[0].name}")
+    for s in known.values():
+        require_inside(s, values, sizes, where)
+    return values
 
 
 def require_inside(s: Signal, values: Values, sizes: Sizes, where: str) -> None:

@@ -18,13 +18,13 @@ from ...automata.run import Values, run
 from ...derivation.affine import split
 from ...errors import Rejected
 from ...language.evaluate import Sizes
-from ...language.graph import walk
+from ...language.graph import inputs, walk
 from ...language.layer import Layer
 from ...language.tensor import Input
 from .everywhere import Everywhere
 from .exact import Exact, exact
 from .spectra import PROPERTIES
-from .tokens import at_sizes, read_values, require_inside
+from .tokens import at_sizes, read_inside, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -35,14 +35,15 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     found = PROPERTIES[str(data["property"])]
     of = str(data["of"]) if data.get("of") else None
     if "tokens" in data:
-        at: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-        constants = read_values(data["constants"])
-        tokens = [read_values(t) for t in data["tokens"]]
-        _require(layer, at, tokens, constants)
+        at = read_sizes(data["sizes"])
+        constants = read_inside([layer], "constant", data["constants"], at, "the constants")
+        tokens = [
+            read_inside([layer], "token", t, at, f"token {i}") for i, t in enumerate(data["tokens"])
+        ]
         return found.fails(at_tokens(layer, of, at, tokens, constants, found.tokens), data)
     seen = alone(layer, of)
     if "sizes" in data:
-        sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+        sizes = read_sizes(data["sizes"])
         return found.holds(Everywhere(seen, sizes), data) + at_sizes(sizes)
     if found.everywhere is None:
         raise Rejected(f"{data['property']} are shown at sizes")
@@ -60,7 +61,7 @@ def alone(layer: Layer, of: str | None) -> Layer:
         step[of] = layer[of] * 0 if linear is None else linear
     # On the first token Λ meets the start, which where it is 0 tells nothing of Λ.
     bounds = layer.state_domains(layer.open_denominators, moved=not layer.start)
-    read = {n.name for n in walk(*step.values()) if isinstance(n, Input)}
+    read = inputs(*step.values())
     signals = tuple(
         replace(s, kind="token", domain=bounds[s.name])
         if s.kind == "state" and s.name not in names
@@ -121,11 +122,3 @@ def _reader(layer: Layer, name: str) -> Layer:
         output=layer[name],
         start={k: v for k, v in layer.start.items() if k in needed},
     )
-
-
-def _require(layer: Layer, sizes: Sizes, tokens: Sequence[Values], constants: Values) -> None:
-    for s in layer.of_kind("constant"):
-        require_inside(s, constants, sizes, "the constants")
-    for s in layer.of_kind("token"):
-        for i, token in enumerate(tokens):
-            require_inside(s, token, sizes, f"token {i}")

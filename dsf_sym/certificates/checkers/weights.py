@@ -24,13 +24,13 @@ from ...language.layer import Layer
 from . import every_transition
 from .enclosure import Range, Ranges, whole_domains
 from .everywhere import Everywhere
-from .tokens import at_sizes
+from .tokens import at_sizes, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The claimed ratio r > 0 is at most m / M on the domains of the signals, at the sizes."""
     (layer,) = layers
-    sizes: Sizes = {str(k): int(v) for k, v in data["sizes"].items()}
+    sizes = read_sizes(data["sizes"])
     ratio = Fraction(data["ratio"])
     if not 0 < ratio <= kernel_ratio(layer, sizes):
         raise Rejected(f"the kernel of {layer.name} is not shown to vary by less than 1/{ratio}")

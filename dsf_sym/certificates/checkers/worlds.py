@@ -87,7 +87,7 @@ def in_branches(
 
     jumps: whether a unit step is evaluated, so that a sign may also be 0.
     """
-    waiting, done = _symbols(source, target, sizes).choices(), 0
+    waiting, done = _symbols(source, target, sizes).choices(poles=jumps), 0
     while waiting:
         letter, universe = waiting.pop(), Universe()
         try:
