@@ -3,6 +3,7 @@
 from dsf_sym import (
     Const,
     Gate,
+    Mat,
     State,
     Vec,
     claim,
@@ -17,6 +18,20 @@ def _modes(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], f: Const[G
     """A constant diagonal transition: y_i = Σ_m q_m Σ_j f_m^{i-j} k_m v_j."""
     S = scale(f, S, axis="n") + outer(k, v)
     return S, q @ S
+
+
+@layer
+def _free(
+    h: State["N", "d"],
+    u: Mat["m", "d"],
+    Lam: Mat["N", "N"],
+    B: Mat["N", "m"],
+    C: Mat["p", "N"],
+    D: Mat["p", "m"],
+):
+    """h_i = Λ_i h_{i-1} + B_i u_i and y_i = C_i h_i + D_i u_i, all of the token."""
+    h = Lam @ h + B @ u
+    return h, C @ h + D @ u
 
 
 @layer
@@ -134,6 +149,13 @@ claims = [
         layer="scalar_gated",
         expect="refuted",
         paper=34,
+    ),
+    claim(
+        "A system with free matrices has one output in chunks and token by token",
+        "same form",
+        layer=_free,
+        form="chunked",
+        expect="proved",
     ),
     claim(
         "Linear attention has one output in chunks and token by token",

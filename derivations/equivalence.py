@@ -347,4 +347,16 @@ claims = [
         are=[["k_j · k_i = 0 for all j < i"]],
         expect="conditional",
     ),
+    claim(
+        "For x > 0, (1 - e^{-x}) / x is below 1: e^x (x - 1) + 1 > 0",
+        "exponential sign",
+        terms={1: ("-1", "1"), 0: ("1",)},
+        expect="proved",
+    ),
+    claim(
+        "For x > 0, (1 - e^{-x}) / x is above 1 - x/2: e^x (1 - x + x^2/2) - 1 > 0",
+        "exponential sign",
+        terms={1: ("1", "-1", "1/2"), 0: ("-1",)},
+        expect="proved",
+    ),
 ]

@@ -25,6 +25,13 @@ SOURCE = "Sieber et al. 2024"
 # Gates that read the last output.
 
 
+def _cell(x, y, v, forget, write, show, read):
+    """Eq. (5)-(7): the gates and the value read y_{i-1} as well; each has the weights W, U."""
+    f, g, o, u = (W @ v + U @ y for W, U in (forget, write, show, read))
+    x = sigmoid(f) * x + sigmoid(g) * tanh(u)
+    return x, sigmoid(o) * tanh(x)
+
+
 @layer
 def _lstm(
     x: State["d"],
@@ -39,11 +46,52 @@ def _lstm(
     Wu: Const[Mat["d", "d"]],
     Uu: Const[Mat["d", "d"]],
 ):
-    """Eq. (5)-(7): the gates read y_{i-1} as well."""
-    f, g, o = sigmoid(Wf @ v + Uf @ y), sigmoid(Wi @ v + Ui @ y), sigmoid(Wo @ v + Uo @ y)
-    x = f * x + g * tanh(Wu @ v + Uu @ y)
-    y = o * tanh(x)
+    """An LSTM of d channels."""
+    x, y = _cell(x, y, v, (Wf, Uf), (Wi, Ui), (Wo, Uo), (Wu, Uu))
     return x, y, y
+
+
+@layer
+def _lstm_of_more_channels(
+    x: State["d"],
+    y: State["d"],
+    x_more: State["m"],
+    y_more: State["m"],
+    v: Vec["d"],
+    Wf: Const[Mat["d", "d"]],
+    Uf: Const[Mat["d", "d"]],
+    Wi: Const[Mat["d", "d"]],
+    Ui: Const[Mat["d", "d"]],
+    Wo: Const[Mat["d", "d"]],
+    Uo: Const[Mat["d", "d"]],
+    Wu: Const[Mat["d", "d"]],
+    Uu: Const[Mat["d", "d"]],
+    W: Const[Mat["m", "m"]],
+    U: Const[Mat["m", "m"]],
+):
+    """One of d + m channels with weights in two blocks, on inputs that are 0 in the last m."""
+    x, y = _cell(x, y, v, (Wf, Uf), (Wi, Ui), (Wo, Uo), (Wu, Uu))
+    x_more, y_more = _cell(x_more, y_more, 0 * ones("m"), *[(W, U)] * 4)
+    return x, y, x_more, y_more, concat(y, y_more)
+
+
+@layer
+def _lstm_beside_zeros(
+    x: State["d"],
+    y: State["d"],
+    v: Vec["d"],
+    Wf: Const[Mat["d", "d"]],
+    Uf: Const[Mat["d", "d"]],
+    Wi: Const[Mat["d", "d"]],
+    Ui: Const[Mat["d", "d"]],
+    Wo: Const[Mat["d", "d"]],
+    Uo: Const[Mat["d", "d"]],
+    Wu: Const[Mat["d", "d"]],
+    Uu: Const[Mat["d", "d"]],
+):
+    """An LSTM of d channels, and m outputs that are 0."""
+    x, y = _cell(x, y, v, (Wf, Uf), (Wi, Ui), (Wo, Uo), (Wu, Uu))
+    return x, y, concat(y, 0 * ones("m"))
 
 
 # In two channels: the first is remembered, and gates the output together with the second.
@@ -160,6 +208,15 @@ claims = [
         expect="refuted",
         paper=9,
         source=f"{SOURCE}, eq. (5)-(7)",
+    ),
+    claim(
+        "An LSTM of d + m channels can be one of d channels beside zeros, at every d and m",
+        "equal",
+        a=_lstm_of_more_channels,
+        b=_lstm_beside_zeros,
+        maps=["x = x", "y = y", "x_more = 0", "y_more = 0"],
+        expect="proved",
+        paper=9,
     ),
     claim(
         "A gate that reads the state leaves coefficients of the token and finitely many states",

@@ -73,6 +73,33 @@ def _softmax(q: Vec["n"], k: Vec["n"]):
 _softmax_on_one = _softmax.given(name="softmax attention on 1", v=1)
 
 
+# A mean of numbers, and where it lies.
+
+
+@layer
+def _mean(x: State, z: State, w: Positive, v: Scalar):
+    """Σ_j w_j v_j over Σ_j w_j."""
+    x = x + w * v
+    z = z + w
+    return x, z, x / z
+
+
+@layer
+def _mean_less(x: State, z: State, w: Positive, v: Scalar, a: Const[Scalar]):
+    """The mean of v, less a."""
+    x = x + w * v
+    z = z + w
+    return x, z, x / z - a
+
+
+@layer
+def _mean_of_less(x: State, z: State, w: Positive, v: Scalar, a: Const[Scalar]):
+    """The mean of v - a."""
+    x = x + w * (v - a)
+    z = z + w
+    return x, z, x / z
+
+
 # One map, two transitions.
 
 
@@ -333,5 +360,20 @@ claims = [
         layer="s6",
         expect="refuted",
         paper=48,
+    ),
+    claim(
+        "A mean less a number is the mean of what the values are above it",
+        "equal",
+        a=_mean_less,
+        b=_mean_of_less,
+        expect="proved",
+    ),
+    claim(
+        "A mean with positive weights of numbers that are not negative is not negative",
+        "within",
+        layer=_mean,
+        inside="[0, inf)",
+        where={"v": "[0, inf)"},
+        expect="proved",
     ),
 ]

@@ -110,6 +110,23 @@ claims = [
         paper=11,
     ),
     claim(
+        "S4D of two channels is two heads, at generic weights and any length",
+        "heads",
+        layer="s4d",
+        number=2,
+        generic=True,
+        expect="proved",
+        paper=30,
+    ),
+    claim(
+        "S4, with its rank-one part, is one head a channel as well: two for two channels",
+        "heads",
+        layer="s4",
+        number=2,
+        generic=True,
+        expect="proved",
+    ),
+    claim(
         "Three channels with decays of their own are three heads, at generic decays and any length",
         "heads",
         layer=_modes,

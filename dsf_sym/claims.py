@@ -7,6 +7,7 @@ is expected. `settle` runs it; a verdict other than the expected one is a change
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import LanguageError, UnknownName
+from .language.loading import in_file, stated
 from .processes import pool
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ PROCEDURES = {
     "state match": "theory.state_size:state_match",
     "embeds": "theory.state_size:embeds",
     "series gap": "theory.discretisation:series_gap",
-    "root": "theory.discretisation:root",
-    "exponential sign": "theory.discretisation:exponential_sign",
+    "root": "theory.analysis:root",
+    "exponential sign": "theory.analysis:exponential_sign",
 }
 
 
@@ -133,15 +135,44 @@ def claim(
     return Claim(sentence, procedure, arguments, expect, entries, source, slip)
 
 
-def claims() -> dict[str, Claim]:
-    """The claims of the catalogue by name, those about the paper first, in its order."""
+def claims(file: str | None = None) -> dict[str, Claim]:
+    """The claims of the catalogue by name, those about the paper first, in its order.
+
+    file: those that a file states instead, in the order of the file, each called `FILE.py:NAME`.
+    Raises LanguageError where two have one name, or where a file states none; LoadError.
+    """
+    listed = list(_stated()) if file is None else stated(file)
+    if not isinstance(listed, list | tuple) or not all(isinstance(x, Claim) for x in listed):
+        raise LanguageError(f"{file or PACKAGE}: `claims` is to be a list of claim(...)")
     found: dict[str, Claim] = {}
-    for each in _stated():
+    for each in listed:
         if each.name in found:
             raise LanguageError(f"two claims are called {each.name!r}; word one differently")
         found[each.name] = each
+    if file is not None:
+        if not found:
+            raise LanguageError(f"{file} states no claims; write claims = [claim(...)] in it")
+        return {f"{file}:{name}": each for name, each in found.items()}
     order = sorted(found.values(), key=lambda c: (not c.paper, c.paper, c.name))
     return {each.name: each for each in order}
+
+
+def named(references: Sequence[str]) -> dict[str, Claim]:
+    """Claims by their names: of the catalogue, `FILE.py:NAME`, or all of a `FILE.py`.
+
+    Raises UnknownName; for a file what `claims` raises.
+    """
+    sources: dict[str | None, dict[str, Claim]] = {}
+    out: dict[str, Claim] = {}
+    for reference in references:
+        file, name = in_file(reference) or (None, reference)
+        if file not in sources:
+            sources[file] = claims(file)
+        known = sources[file]
+        if name and reference not in known:
+            raise UnknownName(f"no claim {reference!r}; see: dsf claims {file or ''}".rstrip())
+        out |= {reference: known[reference]} if name else known
+    return out
 
 
 def _stated() -> Iterator[Claim]:
@@ -153,14 +184,23 @@ def _stated() -> Iterator[Claim]:
 
 
 def settle(of: Claim | str) -> Outcome:
-    """Run the procedure of a claim, given by itself or by name. UnknownName for an unknown one."""
+    """Run the procedure of a claim, given by itself or by name.
+
+    Raises UnknownName for an unknown one, LanguageError for arguments that the procedure lacks.
+    """
     if isinstance(of, str):
-        known = claims()
-        if of not in known:
-            raise UnknownName(f"no claim {of!r}; see: dsf claims")
-        of = known[of]
+        of = named([of])[of]
     began = time.perf_counter()
-    verdict = _procedure(of.procedure)(**of.arguments)
+    procedure = _procedure(of.procedure)
+    takes = inspect.signature(procedure)
+    try:
+        takes.bind(**of.arguments)
+    except TypeError as error:
+        raise LanguageError(
+            f"claim({of.sentence!r}, {of.procedure!r}): {error}; {of.procedure!r} takes "
+            f"{', '.join(takes.parameters)}"
+        ) from None
+    verdict = procedure(**of.arguments)
     return Outcome(of, verdict, time.perf_counter() - began)
 
 
@@ -170,13 +210,11 @@ def settle_all(
     """The outcomes of claims by name, in the order given, settled in processes beside each other.
 
     recheck: verify every certificate anew, and raise Rejected for one that does not prove it.
+    Raises what `named` raises.
     """
-    known = claims()
-    for name in names:
-        if name not in known:
-            raise UnknownName(f"no claim {name!r}; see: dsf claims")
+    known = named(names)
     with pool(workers or os.cpu_count() or 1, "settled claims") as submit:
-        for future in [submit(_settled, name, recheck) for name in names]:
+        for future in [submit(_settled, name, recheck) for name in known]:
             name, verdict, seconds = future.result()
             yield Outcome(known[name], verdict, seconds)
 

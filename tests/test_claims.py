@@ -13,11 +13,11 @@ from dsf_sym import Vec, exp, find, recheck
 from dsf_sym.certificates.certificate import layer_from_spec
 from dsf_sym.certificates.checkers.enclosure import interval
 from dsf_sym.certificates.checkers.sturm import roots_between
-from dsf_sym.claims import PROCEDURES, Outcome, claim, claims, settle, settle_all
+from dsf_sym.claims import PROCEDURES, Outcome, claim, claims, named, settle, settle_all
 from dsf_sym.cli import run
 from dsf_sym.errors import CertificateError, LanguageError, Rejected, UnknownName
 from dsf_sym.language.evaluate import shape_of
-from dsf_sym.language.graph import reads_state
+from dsf_sym.language.graph import reading
 from dsf_sym.language.kernel import KernelLayer
 from dsf_sym.theory.bounds import within
 from dsf_sym.theory.settling import layer_of, sizes_of
@@ -88,6 +88,52 @@ def test_claims_are_chosen_by_entry(monkeypatch, capsys):
     assert "there are claims about 1-48" in capsys.readouterr().err
 
 
+OWN = """
+from dsf_sym import Gate, State, Vec, claim, layer, outer
+
+@layer
+def fading(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], alpha: Gate):
+    S = alpha * S + outer(k, v)
+    return S, q @ S
+
+claims = [
+    claim("Fading minds the order", "order", layer=fading, expect="refuted"),
+    claim("Fading is GLA", "equal", a=fading, b="gla", expect="proved"),
+    claim("Fading is told wrong", "order", kernel=fading, expect="proved"),
+]
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return str(path)
+
+
+def test_a_file_states_claims_of_its_own(own, monkeypatch, capsys):
+    names = [f"{own}:{x}" for x in ("fading-minds-the-order", "fading-is-gla")]
+    assert list(named([own]))[:2] == names
+    outcomes = [settle(name) for name in names]
+    assert [x.verdict.status for x in outcomes] == ["refuted", "conditional"]
+    assert [x.holds for x in outcomes] == [True, False]
+    monkeypatch.setattr(suite, "settle_all", lambda names, recheck: map(settle, names))
+    assert run(["claims", names[0]]) == 0
+    assert "refuted      Fading minds the order" in capsys.readouterr().out
+
+
+def test_what_is_wrong_in_a_file_of_claims_is_named(own, tmp_path):
+    with pytest.raises(LanguageError, match=r"argument: 'layer'; 'order' takes layer, length"):
+        settle(f"{own}:fading-is-told-wrong")
+    with pytest.raises(UnknownName, match=r"no claim .*own.py:x'; see: dsf claims .*own.py$"):
+        settle(f"{own}:x")
+    for text, told in (("", "states no claims"), ("claims = [1]", "is to be a list of claim")):
+        other = tmp_path / "other.py"
+        other.write_text(text)
+        with pytest.raises(LanguageError, match=told):
+            named([str(other)])
+
+
 def test_bad_claims_are_named():
     with pytest.raises(LanguageError, match="no procedure 'guess'"):
         claim("x", "guess", expect="proved")
@@ -108,7 +154,7 @@ def leaking(layer):
 
 def remembers(layer):
     """Whether the output reads a state, so that a leak shows."""
-    return bool(reads_state(layer.output, frozenset(layer.step)))
+    return bool(reading(layer.step, layer.output))
 
 
 EQUAL = [

@@ -112,7 +112,7 @@ def test_every_command_fits_the_schema(ask, tmp_path, monkeypatch):
         "claims": ("linear-attention-is-gradient-descent-on-the-correlation-of-key-and-value",),
         "compare": ("gla", "retnet", "--certificate", certificate),
         "conditions": ("gated_deltanet", "deltanet"),
-        "check": (MY_LAYER,),
+        "check": (MY_LAYER, "--against", "gated_deltanet", "deltanet", "s6"),
         "doctor": (),
         "explain": ("gated_deltanet", "deltanet"),
         "generate": ("gla", "--to", "made"),

@@ -172,6 +172,86 @@ def test_a_forged_tree_of_cases_is_rejected(three, change):
         recheck(data)
 
 
+def rows(point, name):
+    return np.array([[float(x) for x in token[name]] for token in point.tokens])
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_every_way_carries_a_point_on_it_and_on_no_other(three, way):
+    point = three[0].branches[way].point
+    assert point.alone
+    q, k = rows(point, "q"), rows(point, "k")
+    assert np.any(q, axis=1).all()
+    assert np.any(k, axis=1).all()
+    v = np.random.default_rng(way).normal(size=(3, 2))
+    assert np.allclose(delta_rule(q, k, v), attention(q, k, v), rtol=1e-12)
+
+
+def test_beside_the_ways_the_layers_differ_at_a_point(three):
+    beside = three[0].beside
+    q, k, v = (
+        np.array([[float(x) for x in token[name]] for token in beside.witness.tokens])
+        for name in "qkv"
+    )
+    assert beside.status == "refuted"
+    assert not np.allclose(delta_rule(q, k, v), attention(q, k, v))
+
+
+def _of_another_way(data, others):
+    data["relations"] = others[1].point.certificate["relations"]
+
+
+def _off_the_way(data, _):
+    data["tokens"][0]["k"][0] = "7"
+
+
+def _without_relations_where_the_outputs_differ(data, _):
+    data["relations"] = []
+    data["tokens"][0]["k"][0] = "7"
+
+
+def _with_a_token_less(data, _):
+    data["tokens"].pop()
+
+
+def _with_a_power_that_is_none(data, _):
+    data["relations"] = [[["0", [[data["relations"][0][0][1][0][0], -1]]]]]
+
+
+def _of_too_many_tokens(data, _):
+    data["length"] = data["claim"]["lengths"] = 10**9
+    data["tokens"] *= 2
+
+
+def _of_another_sense(data, _):
+    data["claim"]["sense"] = "equal"
+
+
+def _of_all_lengths(data, _):
+    data["claim"]["lengths"] = "all"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _of_another_way,
+        _off_the_way,
+        _without_relations_where_the_outputs_differ,
+        _with_a_token_less,
+        _with_a_power_that_is_none,
+        _of_too_many_tokens,
+        _of_another_sense,
+        _of_all_lengths,
+    ],
+)
+def test_a_forged_point_is_rejected(three, change):
+    data = copy.deepcopy(three[0].branches[0].point.certificate)
+    assert recheck(data)
+    change(data, three[0].branches)
+    with pytest.raises((Rejected, CertificateError)):
+        recheck(data)
+
+
 def test_a_claim_of_other_ways_is_not_settled():
     def claimed(*are):
         return under_conditions(
@@ -200,6 +280,43 @@ def twice(S: State["n", "d"], k: Vec["n"], q: Vec["n"], v: Vec["d"], alpha: Gate
 def test_a_factor_that_cannot_vanish_makes_no_way():
     found = conditions(kept, twice, length=1)
     assert [x.relations for x in found.branches] == [("k_0 · q_0 = 0",)]
+    assert recheck(found.certificate)
+
+
+@layer
+def squared(S: State["n", "d"], k: Vec["n"], q: Vec["n"], v: Vec["d"], x: Positive):
+    """Linear attention with the square of a factor of the key."""
+    S = S + outer(x * x * k, v)
+    return S, q @ S
+
+
+@layer
+def doubled(S: State["n", "d"], k: Vec["n"], q: Vec["n"], v: Vec["d"], x: Positive):
+    """The same with the factor 2."""
+    S = S + outer(2 * k, v)
+    return S, q @ S
+
+
+def test_a_way_without_rational_points_carries_none():
+    found = conditions(squared, doubled, length=1)
+    points = {x.relations: x.point for x in found.branches}
+    assert points["x_0**2 - 2 = 0",] is None
+    assert points["k_0 · q_0 = 0",].alone
+    assert recheck(found.certificate)
+
+
+def test_a_point_outside_its_domain_is_rejected():
+    data = conditions(kept, twice, length=1).branches[0].point.certificate
+    data["tokens"][0]["alpha"] = ["2"]
+    with pytest.raises(Rejected, match=r"token 0: alpha = 2 is outside"):
+        recheck(data)
+
+
+def test_a_point_may_have_functions_that_are_not_rational():
+    found = conditions(find("s6"), find("gla"), length=2)
+    (branch,) = found.branches
+    assert "exp" in str(branch.relations)
+    assert branch.point is not None
     assert recheck(found.certificate)
 
 
@@ -242,6 +359,8 @@ def test_the_command_says_the_ways_and_its_certificate_is_accepted(capsys, tmp_p
     assert "on 2 tokens" in out
     assert "if and only if\n  k_0 · k_1 = 0" in out
     assert "or\n  k_1 · q_1 = 0" in out
+    assert "point    token 0  q=(" in out
+    assert "else they differ, as at n=2, d=2, on\n  token 0  q=(" in out
     assert run(["recheck", str(path)]) == 0
     assert "sense   iff" in capsys.readouterr().out
 

@@ -24,7 +24,8 @@ from dsf_sym import (
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.certificates.checkers.analysis import derivative, read
 from dsf_sym.errors import CertificateError, Rejected
-from dsf_sym.theory.discretisation import exponential_sign, root, series_gap
+from dsf_sym.theory.analysis import exponential_sign, root
+from dsf_sym.theory.discretisation import series_gap
 from dsf_sym.theory.spectrum import radius
 
 

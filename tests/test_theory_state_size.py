@@ -27,12 +27,12 @@ from dsf_sym.language.spec import serialise
 from dsf_sym.language.tensor import Input
 from dsf_sym.theory.realising import coordinates, independent, rank, realise
 from dsf_sym.theory.reduction import balanced_truncation, system
+from dsf_sym.theory.size_formulas import state_formula
 from dsf_sym.theory.state_size import (
     embeds,
     heads,
     rank_is_state,
     state_at_length,
-    state_formula,
     state_match,
 )
 
@@ -244,3 +244,9 @@ def test_truncation_refuses_what_it_has_no_bound_for():
         balanced_truncation(channels, 3, constants={"a": ["1/2", "1/2"]})
     with pytest.raises(LanguageError, match="besides its input"):
         balanced_truncation("gla", 1)
+
+
+@pytest.mark.parametrize("name", ["s4", "s4d"])
+def test_channels_of_their_own_are_heads_whatever_functions_their_decays_are(name):
+    assert heads(name, 2, generic=True, sizes={"n": 2, "d": 2}).status == "proved"
+    assert heads(name, 3, generic=True, sizes={"n": 2, "d": 2}).status == "refuted"

@@ -21,21 +21,22 @@ CHANGED = 1
     short_help="Settle the statements of the catalogue.",
     epilog="Example: dsf claims --paper 21 --recheck",
 )
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME | FILE.py]...", nargs=-1)
 @click.option("--paper", type=int, metavar="N", help="The claims about entry N of the benchmark.")
 @click.option("--recheck", is_flag=True, help="Verify every certificate anew.")
 @json_option
 def command(names: tuple[str, ...], paper: int | None, recheck: bool, as_json: bool) -> None:
-    """Settle the statements of the catalogue.
+    """Settle the statements of the catalogue, or those of a file.
 
     Each is settled by a general procedure, and the verdict held against the expected one. All of
-    them where neither a NAME nor an entry is given.
+    the catalogue where neither a NAME nor an entry is given. A FILE.py states its own in the list
+    `claims`, as the files of the catalogue do; FILE.py:NAME is one of them.
 
     Exit code: 0 all as expected, 1 a verdict is another, 2 bad input.
     """
-    from ..claims import claims, settle_all
+    from ..claims import claims, named, settle_all
 
-    wanted = _wanted(claims(), names, paper)
+    wanted = _wanted(claims(), list(named(names)), paper)
     outcomes = []
     with Progress(f"settling {len(wanted)} claims") as progress:
         for outcome in settle_all(wanted, recheck=recheck):
@@ -49,7 +50,7 @@ def command(names: tuple[str, ...], paper: int | None, recheck: bool, as_json: b
         raise Ended(CHANGED)
 
 
-def _wanted(known: dict[str, Claim], names: tuple[str, ...], paper: int | None) -> list[str]:
+def _wanted(known: dict[str, Claim], names: list[str], paper: int | None) -> list[str]:
     about = [name for name, each in known.items() if paper is None or paper in each.paper]
     if not about:
         numbers = sorted({p for each in known.values() for p in each.paper})
@@ -93,7 +94,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
 
 
 def _text(outcomes: list[Outcome], rechecked: bool) -> str:
-    from ..rendering.report import wrap
+    from ..rendering.report import plural, wrap
 
     paint = painter()
     lines = []
@@ -116,10 +117,10 @@ def _text(outcomes: list[Outcome], rechecked: bool) -> str:
     told = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     wrong = sum(not x.holds for x in outcomes)
     certificates = sum(x.verdict.certificate is not None for x in outcomes)
-    end = f"{len(outcomes)} claims: {told}; " + (
+    end = f"{plural(len(outcomes), 'claim')}: {told}; " + (
         f"{wrong} not as expected" if wrong else "all as expected"
     )
-    end += f"; {certificates} certificates" + (" rechecked" if rechecked else "")
+    end += f"; {plural(certificates, 'certificate')}" + (" rechecked" if rechecked else "")
     return "\n".join(["  paper  verdict      claim", *lines, "", *wrap(end, width())])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from .terminal import Progress, painter, width
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..theory.branches import Branch, Conditions
+    from ..theory.branches import Branch, Conditions, Point
 
 HEADS = {
     "proved": "{a} and {b} are equal as they are",
@@ -105,6 +106,8 @@ def _write(found: Conditions, path: Path | None) -> str | None:
 
 
 def _data(found: Conditions, given: tuple[str, ...], written: str | None) -> dict[str, Any]:
+    from ..schema import verdict_data
+
     return {
         "verdict": found.status,
         "a": found.a,
@@ -122,16 +125,18 @@ def _data(found: Conditions, given: tuple[str, ...], written: str | None) -> dic
                 "sizes": x.verdict.sizes,
                 "proof": x.verdict.proof,
                 "remains": x.verdict.remains,
+                "point": None if x.point is None else _point(x, x.point),
             }
             for x in found.branches
         ],
+        "beside": None if found.beside is None else verdict_data(found.beside),
         "certificate": written,
         "seconds": round(found.seconds, 6),
     }
 
 
 def _text(found: Conditions, given: tuple[str, ...], written: str | None) -> str:
-    from ..rendering.report import fields, plural, wrap
+    from ..rendering.report import fields, plural, witness_lines, wrap
 
     status, on = found.status, plural(found.length or 0, "token")
     title = HEADS[status].format(a=found.a, b=found.b, on=", ".join(found.bound))
@@ -147,6 +152,12 @@ def _text(found: Conditions, given: tuple[str, ...], written: str | None) -> str
     lines += ["", *fields([row for row in rows if row[1]], width())]
     for i, x in enumerate(found.branches):
         lines += ["", *_branch(x, first=i == 0)]
+    if found.beside is not None:
+        at = found.beside.scope
+        said = (
+            f"else they differ, as at {at}, on" if found.branches else f"they differ, at {at}, on"
+        )
+        lines += ["", said, *witness_lines(found.beside, width())]
     more = [("certificate", written or ""), ("recheck it", f"dsf recheck {written}")]
     if written:
         lines += ["", *fields(more, width())]
@@ -185,6 +196,33 @@ def _branch(x: Branch, *, first: bool) -> list[str]:
         ("if", x.verdict.scope if x.sense and x.relations else ""),
         ("only if", x.forced_at if x.sense == "iff" else ""),
         ("proof", x.verdict.proof if x.sense else ""),
+        ("point", "" if x.point is None else _point_text(_point(x, x.point))),
         ("remains", x.verdict.remains),
     ]
     return [*out, *fields([row for row in rows if row[1]], width())]
+
+
+def _point(x: Branch, point: Point) -> dict[str, Any]:
+    """An exact point on a branch, its signals in their shapes."""
+    from ..rendering.report import shaped
+
+    at = replace(x.verdict, sizes=point.sizes, certificate=point.certificate)
+    return {
+        "sizes": dict(point.sizes),
+        "tokens": [shaped(at, token) for token in point.tokens],
+        "weights": shaped(at, point.constants),
+        "alone": point.alone,
+    }
+
+
+def _point_text(point: Mapping[str, Any]) -> str:
+    """A line for each token, and one for the weights."""
+    from ..rendering.report import value_text
+
+    rows = [(f"token {i}", token) for i, token in enumerate(point["tokens"])]
+    rows += [("weights", point["weights"])] * bool(point["weights"])
+    lines = [
+        f"{label}  " + "  ".join(f"{name}={value_text(x)}" for name, x in values.items())
+        for label, values in rows
+    ]
+    return "\n".join([*lines, *["another way holds there too"] * (not point["alone"])])

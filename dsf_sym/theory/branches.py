@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..automata.run import Values
+from ..language.evaluate import Sizes
 from ..verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Point:
+    """Tokens and weights on a branch, exact rationals, good for every value of the carried input.
+
+    alone: whether no other branch holds there. certificate: that the layers agree at it.
+    """
+
+    sizes: Sizes
+    tokens: tuple[Values, ...]
+    constants: Values
+    alone: bool
+    certificate: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -17,7 +33,8 @@ class Branch:
     necessary: the certificate that equality forces the relations, at its sizes, or None. left:
     equations that no rule solved. solved: what a relation between two tokens says of the later one.
     growths: where what it multiplies from token to token is bounded. late: signals whose value at
-    the first token is not forced.
+    the first token is not forced. point: on given tokens, one where the relations hold, if any is
+    found.
     """
 
     relations: tuple[str, ...]
@@ -27,6 +44,7 @@ class Branch:
     solved: tuple[str, ...] = ()
     growths: tuple[Verdict, ...] = ()
     late: tuple[str, ...] = ()
+    point: Point | None = None
 
     @property
     def sense(self) -> str:
@@ -52,7 +70,8 @@ class Conditions:
     bound: the signals that conditions may tie; the others are free, and the statement is about all
     their values. branches: the ways to be equal. never: where there is none, the certificate that
     the equations contradict each other. length: the number of tokens, None for all lengths.
-    bridges: ties that shapes or kinds forced, see `compare`.
+    bridges: ties that shapes or kinds forced, see `compare`. beside: on given tokens, a point where
+    the layers differ.
     """
 
     a: str
@@ -62,6 +81,7 @@ class Conditions:
     never: dict[str, Any] | None = None
     length: int | None = None
     bridges: tuple[str, ...] = ()
+    beside: Verdict | None = None
     seconds: float = 0.0
 
     @property
@@ -71,6 +91,8 @@ class Conditions:
         made += [x.verdict.certificate for x in self.branches]
         made += [x.necessary for x in self.branches]
         made += [y.certificate for x in self.branches for y in x.growths]
+        made += [x.point.certificate for x in self.branches if x.point is not None]
+        made += [] if self.beside is None else [self.beside.certificate]
         proofs = [x for i, x in enumerate(made) if x is not None and x not in made[:i]]
         if len(proofs) < 2:
             return proofs[0] if proofs else None

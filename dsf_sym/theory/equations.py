@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import prod
 from typing import Any
 
 from ..derivation.derive import derive
@@ -100,7 +99,8 @@ class System:
         """Refuse layers without a common carried input, or whose output has a part without it."""
         if self.a.input_name != self.b.input_name or self.a.input_name is None:
             raise LanguageError(
-                f"{self.a.name} carries {self.a.input_name}, {self.b.name} {self.b.input_name}: "
+                f"{self.a.name} carries {self.a.input_name or 'no input'}, {self.b.name} "
+                f"{self.b.input_name or 'no input'} (@layer(carried=...) names it): "
                 "conditions are derived for two layers with one carried input"
             )
         for x, made in zip((self.a, self.b), self._realized, strict=True):
@@ -196,11 +196,6 @@ def require_known(bound: Sequence[str], a: Layer, b: Layer) -> None:
     for name in bound:
         if name not in known:
             raise UnknownName(f"no signal {name!r} in {a.name} or {b.name}; known: {sorted(known)}")
-
-
-def count(signal: Signal, sizes: Sizes) -> int:
-    """The entries of a signal."""
-    return prod(shape_of(signal.dims, sizes))
 
 
 def graph(x: Expression, names: dict[Expression, str]) -> Tensor:

@@ -19,6 +19,7 @@ from ..deciding.pairing import Pair
 from ..errors import LanguageError, NotAffine, Rejected
 from ..index.atoms import Factor, Form, Monomial
 from ..verdict import Verdict
+from .branch_points import Branches
 from .branches import Branch, Conditions
 
 MOST_ENDS = 64
@@ -61,11 +62,12 @@ def conditions_on(both: Pair, length: int) -> Conditions:
     data["claim"]["lengths"] = length
     recheck(data)
     bridges = question.bridges
+    ways = Branches(both, system, length, data["branches"])
     if not search.ends:
-        return Conditions(*names, bound, (), data, length, bridges)
+        return Conditions(*names, bound, (), data, length, bridges, ways.beside())
     entries = any(label >= 0 for m in system.unknowns for _, ls in m for label in ls)
     branches = []
-    for end in search.ends:
+    for at, end in enumerate(search.ends):
         relations = tuple(relation(system, p) for p in end)
         proof = f"the coefficients of {u} vanish" + (
             ", at each entry on its own" if entries else ""
@@ -73,8 +75,9 @@ def conditions_on(both: Pair, length: int) -> Conditions:
         ties = (*question.bridges, *relations)
         status = "conditional" if ties else "proved"
         verdict = Verdict(question, status, proof, None, certificate=data, conditions=ties)
-        branches.append(Branch(relations, verdict, data))
-    return Conditions(*names, bound, tuple(branches), length=length, bridges=bridges)
+        branches.append(Branch(relations, verdict, data, point=ways.point_on(at)))
+    beside = ways.beside() if all(x.relations for x in branches) else None
+    return Conditions(*names, bound, tuple(branches), length=length, bridges=bridges, beside=beside)
 
 
 @dataclass

@@ -29,7 +29,14 @@ def points(
 
     simple: two of three tries mix in closed ends and simple numbers; else all are random.
     """
-    automaton, rng = Automaton((layer,), sizes), random.Random(seed)
+    return points_of(Automaton((layer,), sizes), length, seed=seed, tries=tries, simple=simple)
+
+
+def points_of(
+    automaton: Automaton, length: int, *, seed: int = 0, tries: int = TRIES, simple: bool = True
+) -> Iterator[tuple[Values, list[Values]]]:
+    """The points of layers over the same signals; see `points`."""
+    rng = random.Random(seed)
     for attempt in range(tries):
         spread = (2 if simple else 9) + attempt // 4
 

@@ -129,11 +129,11 @@ class Reading:
     def recurrences(self) -> tuple[Recurrence, ...]:
         """The relations between a token and the one before it."""
         signs = {
-            self._name(s.name): symbol(self.system.a, replace(s, dims=()), ())
+            _symbol(s.name): symbol(self.system.a, replace(s, dims=()), ())
             for s in self.system.signals.values()
         }
         return tuple(
-            Recurrence(signs[self._name(name)], value.xreplace(signs))
+            Recurrence(signs[_symbol(name)], value.xreplace(signs))
             for name, value in (self._history or {}).items()
         )
 
@@ -162,11 +162,6 @@ class Reading:
     def _entries(self, s: Signal) -> list[Expression]:
         return [self.system.symbol(s.name, i, 0) for i in self._rows(s)]
 
-    def _name(self, name: str) -> Expression:
-        import sympy
-
-        return sympy.Symbol(name)
-
     @property
     def _unnamed(self) -> set[Expression]:
         """Symbols of entries: what a value of a whole signal must not read."""
@@ -178,7 +173,7 @@ class Reading:
         """Names of signals for their entries at an index of a signal, axes matched by size."""
         at, shared = dict(zip(of.dims, index, strict=True)), self.shared
         return {
-            x: self._name(e.signal.name)
+            x: _symbol(e.signal.name)
             for x, e in self.system.entries([time]).items()
             for kept in [shared.get(e.signal.name, e.signal.dims)]
             if all(
@@ -193,6 +188,12 @@ class Reading:
             for s in self.system.signals.values()
         }
         return parse_tie(str(x), names, call=f"the condition {x}")
+
+
+def _symbol(name: str) -> Expression:
+    import sympy
+
+    return sympy.Symbol(name)
 
 
 def scalar_product(system: System, r: Expression) -> str | None:

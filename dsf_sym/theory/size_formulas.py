@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from math import prod
 
+from ..deciding.minimal import Minimal, minimal
+from ..derivation.costs import SizePolynomial, costs
+from ..language.evaluate import Sizes
 from ..language.layer import Layer, Signal
 from ..language.spec import serialise
 from ..language.tensor import Input
 from ..language.ties import parse_tie
 from ..verdict import Verdict
 from .features import Kernel, kernel_of
+from .realising import coordinates, rank
 from .settling import Candidate, Data, layer_of, settle
 
 MOST_TENSORS = 5
@@ -76,6 +82,44 @@ def own_entries(layer: Layer) -> str:
     return " + ".join(products) or "0"
 
 
+@dataclass(frozen=True)
+class StateFormula:
+    """The smallest state over a grid of sizes, and a polynomial in the sizes through all of them.
+
+    found: the proved smallest states. formula: None where no polynomial of the tried form fits.
+    upper: whether the formula is the layer's own state, an upper bound at every size. The lower
+    bound is proved at the sizes of the grid alone.
+    """
+
+    layer: str
+    found: tuple[Minimal, ...]
+    formula: SizePolynomial | None
+    upper: bool
+
+    def __str__(self) -> str:
+        if self.formula is None:
+            return "no formula"
+        at = "; ".join(", ".join(f"{k}={v}" for k, v in m.sizes.items()) for m in self.found)
+        above = "an upper bound at all sizes" if self.upper else "fitted"
+        return f"{self.formula}: {above}, the smallest state at {at}"
+
+
+def state_formula(layer: Layer | str, grid: Sequence[Sizes], *, seed: int = 0) -> StateFormula:
+    """The smallest state at each of the sizes, and as a formula in them.
+
+    The layer's own number of states where it is smallest at every point; else the product of two
+    size names, or one, times a number that fits all points. Raises NotAffine, SizeError.
+    """
+    made = layer_of(layer)
+    found = tuple(minimal(made, sizes, seed=seed) for sizes in grid)
+    if any(m.status != "proved" for m in found):
+        return StateFormula(made.name, found, None, upper=False)
+    own = costs(made).state
+    if all(own.at(m.sizes) == m.found for m in found):
+        return StateFormula(made.name, found, own, upper=True)
+    return StateFormula(made.name, found, _fitted(made, found), upper=False)
+
+
 def _number(s: Signal, role: Mapping[str, str], order: Sequence[str]) -> str:
     """0 for what has a 1 at the other time, else the first number of an order in the domain."""
     tried = ("0",) if role.get(s.name) in ("past", "future") else order
@@ -85,3 +129,24 @@ def _number(s: Signal, role: Mapping[str, str], order: Sequence[str]) -> str:
 def _formula(layer: Layer, value: str, call: str) -> object:
     graph = parse_tie(value, {n: Input(n, ()) for n in layer.sizes}, call=call)
     return serialise({"value": graph})
+
+
+def _fitted(layer: Layer, found: Sequence[Minimal]) -> SizePolynomial | None:
+    """The one polynomial of degree at most one in each size through all points, if any."""
+    names = tuple(layer.sizes)
+    powers: list[tuple[tuple[str, int], ...]] = [()]
+    for name in names:
+        powers += [(*p, (name, 1)) for p in powers]
+    table = [
+        [Fraction(prod(m.sizes[n] ** e for n, e in p)) for p in powers] + [Fraction(m.found)]
+        for m in found
+    ]
+    plain = [row[:-1] for row in table]
+    if rank(plain) < len(powers) or rank(table) != rank(plain):
+        return None
+    columns = [[row[j] for row in plain] for j in range(len(powers))]
+    values = coordinates(columns, [row[-1] for row in table])
+    if any(x.denominator != 1 for x in values):
+        return None
+    terms = {p: int(x) for p, x in zip(powers, values, strict=True) if x}
+    return SizePolynomial(terms, names)

@@ -1,9 +1,8 @@
-"""How large a state must be: at a length, over all lengths, and as a formula in the sizes."""
+"""How large a state must be, at a length and over all lengths, and how many heads a layer is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ..certificates.certificate import header
@@ -11,9 +10,7 @@ from ..certificates.checkers import recheck
 from ..certificates.checkers.realisations import operator_at
 from ..certificates.checkers.state_match import LENGTH
 from ..deciding.decide import compare
-from ..deciding.minimal import Minimal, minimal
 from ..deciding.pairing import rename_layer
-from ..derivation.costs import SizePolynomial, costs
 from ..errors import DsfError, LanguageError, Rejected, SizeError, UnknownName
 from ..language.evaluate import Sizes
 from ..language.functions import concat
@@ -23,7 +20,7 @@ from ..language.tensor import Input, Number, broadcast
 from ..language.ties import parse_tie
 from ..verdict import Question, Verdict
 from .points import points, text
-from .realising import coordinates, rank, realise
+from .realising import rank, realise
 from .settling import Candidate, Data, layer_of, settle, sizes_of
 
 TRIES = 6
@@ -207,68 +204,3 @@ def _input(layer: Layer, carried: str | None) -> str:
     if name is None:
         raise LanguageError(f"{layer.name}: name its input, carried=...")
     return layer.signal(name).name
-
-
-@dataclass(frozen=True)
-class StateFormula:
-    """The smallest state over a grid of sizes, and a polynomial in the sizes through all of them.
-
-    found: the proved smallest states. formula: None where no polynomial of the tried form fits.
-    upper: whether the formula is the layer's own state, an upper bound at every size. The lower
-    bound is proved at the sizes of the grid alone.
-    """
-
-    layer: str
-    found: tuple[Minimal, ...]
-    formula: SizePolynomial | None
-    upper: bool
-
-    def __str__(self) -> str:
-        if self.formula is None:
-            return "no formula"
-        at = "; ".join(", ".join(f"{k}={v}" for k, v in m.sizes.items()) for m in self.found)
-        above = "an upper bound at all sizes" if self.upper else "fitted"
-        return f"{self.formula}: {above}, the smallest state at {at}"
-
-
-def state_formula(layer: Layer | str, grid: Sequence[Sizes], *, seed: int = 0) -> StateFormula:
-    """The smallest state at each of the sizes, and as a formula in them.
-
-    The layer's own number of states where it is smallest at every point; else the product of two
-    size names, or one, times a number that fits all points. Raises NotAffine, SizeError.
-    """
-    made = layer_of(layer)
-    found = tuple(minimal(made, sizes, seed=seed) for sizes in grid)
-    if any(m.status != "proved" for m in found):
-        return StateFormula(made.name, found, None, upper=False)
-    own = costs(made).state
-    if all(own.at(m.sizes) == m.found for m in found):
-        return StateFormula(made.name, found, own, upper=True)
-    return StateFormula(made.name, found, _fitted(made, found), upper=False)
-
-
-def _fitted(layer: Layer, found: Sequence[Minimal]) -> SizePolynomial | None:
-    """The one polynomial of degree at most one in each size through all points, if any."""
-    names = tuple(layer.sizes)
-    powers: list[tuple[tuple[str, int], ...]] = [()]
-    for name in names:
-        powers += [(*p, (name, 1)) for p in powers]
-    table = [
-        [Fraction(_product(dict(p), m.sizes)) for p in powers] + [Fraction(m.found)] for m in found
-    ]
-    plain = [row[:-1] for row in table]
-    if rank(plain) < len(powers) or rank(table) != rank(plain):
-        return None
-    columns = [[row[j] for row in plain] for j in range(len(powers))]
-    values = coordinates(columns, [row[-1] for row in table])
-    if any(x.denominator != 1 for x in values):
-        return None
-    terms = {p: int(x) for p, x in zip(powers, values, strict=True) if x}
-    return SizePolynomial(terms, names)
-
-
-def _product(powers: Mapping[str, int], sizes: Sizes) -> int:
-    out = 1
-    for name, power in powers.items():
-        out *= sizes[name] ** power
-    return out
