@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from .deciding.explain import Explanation, difference, explain_verdict
 from .deciding.pairing import pair
-from .errors import DsfError, SizeError
-from .language.evaluate import Sizes
+from .errors import DsfError
 from .language.layer import Layer
 from .relating import Ask, Notify, relate
 from .relation import KINDS, Relation
@@ -79,7 +78,6 @@ def check(
     """
     others = others_of(layer, against)
     wanted = ask or Ask()
-    require_sizes(layer, others, wanted.sizes)
     pairs = [(layer, other) for other in others]
     found = relate(pairs, wanted, processes=processes, progress=progress)
     rows = [
@@ -104,14 +102,6 @@ def others_of(layer: Layer, against: Sequence[Layer | str] | None) -> list[Layer
         return [find(x) if isinstance(x, str) else x for x in against]
     known = catalogue().values()
     return [x for x in known if (x.name, x.hash) != (layer.name, layer.hash)]
-
-
-def require_sizes(layer: Layer, others: Sequence[Layer], sizes: Sizes) -> None:
-    """Refuse a size that none of the layers has; raises SizeError."""
-    known = list(dict.fromkeys([*layer.sizes, *(n for other in others for n in other.sizes)]))
-    for name in sizes:
-        if name not in known:
-            raise SizeError(f"no size {name!r} here; the sizes are {', '.join(known) or 'none'}")
 
 
 def _distance(layer: Layer, other: Layer, relation: Relation) -> tuple[float, float]:

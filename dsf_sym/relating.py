@@ -11,11 +11,11 @@ from typing import Any
 from .caching import Cache, CacheError
 from .certificates.certificate import layer_from_spec
 from .deciding.contain import contains
-from .deciding.decide import compare
+from .deciding.decide import compare, complete_sizes
 from .deciding.limits import OutOfTime, timed_out, within
 from .deciding.obstruct import Known
 from .deciding.pairing import pair
-from .errors import DomainError, DsfError, NotAffine, ShapeError
+from .errors import DomainError, DsfError, NotAffine, ShapeError, SizeError
 from .language.evaluate import Sizes
 from .language.layer import Layer
 from .processes import pool
@@ -62,9 +62,12 @@ def relate(
 
     processes: how many decide at a time; None takes all processors, as far as there is work for
     them. A script that asks for more than one keeps its own work under
-    `if __name__ == "__main__":`. progress: told how many pairs of how many are done.
+    `if __name__ == "__main__":`. progress: told how many pairs of how many are done. A pair that
+    needs more memory at these sizes than there is stays undecided. Raises SizeError for a size that
+    no layer has, or that is none.
     """
     wanted = ask or Ask()
+    complete_sizes([layer for both in pairs for layer in both], wanted.sizes)
     known: dict[int, Relation] = {}
     notes: list[str] = []
     if wanted.cache is not None and not wanted.cache.recheck:
@@ -183,6 +186,10 @@ class _Job:
             except OutOfTime:
                 seconds = self.ask.timeout or 0.0
                 return timed_out(x, y, seconds=seconds, sizes=dict(sizes), sense=sense)
+            except SizeError as error:
+                # Not kept: another day, or another machine, has more memory.
+                question = Question(x.name, y.name, sense=sense)
+                return Verdict(question, "undecided", f"not decided: {error}", None)
             new.append((x, y, sense, sizes, found))
             return found
 

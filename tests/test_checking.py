@@ -1,14 +1,17 @@
 """`check` and `relate`: the relation of every kind, the nearest layers, several processes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from layers import gated, leaky, summing
 
-from dsf_sym import Const, Gate, State, Vec, check, layer, outer, scale, sum
+from dsf_sym import Const, Gate, Mat, State, Vec, check, layer, outer, scale, sum, tanh
+from dsf_sym.automata import closure
 from dsf_sym.caching import Cache
 from dsf_sym.certificates.checkers import recheck
 from dsf_sym.cli import run
+from dsf_sym.errors import SizeError
 from dsf_sym.relating import PAIRS_FOR_A_PROCESS, Ask, every_pair, relate
 from dsf_sym.relation import KINDS
 from dsf_sym.rendering.relations import summary
@@ -115,6 +118,34 @@ def test_a_decision_that_takes_too_long_is_undecided_and_not_kept(tmp_path):
     (found,) = check(gated, [summing], ask=ask).relations
     assert found.kind == "undecided" and "stopped after" in summary(found)
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_pair_that_needs_more_memory_than_there_is_stays_undecided(monkeypatch, tmp_path):
+    """The proof for all sizes needs none; a size that is none is an error all the same."""
+    same = replace(gated, name="same")
+    monkeypatch.setattr(closure, "_memory", lambda: 1000)
+    ask = Ask({"n": 3}, cache=Cache(tmp_path))
+    kinds = {r.b: r for r in check(gated, [same, summing], ask=ask).relations}
+    assert kinds["same"].kind == "equal" and kinds["summing"].kind == "contains"
+    assert kinds["summing"].equal.status == "undecided"
+    assert "about 0.0 GiB" in kinds["summing"].equal.proof
+    monkeypatch.undo()
+    (r,) = check(gated, [summing], ask=ask).relations
+    assert r.equal.status == "refuted"
+    for sizes in ({"n": 0}, {"z": 2}):
+        with pytest.raises(SizeError):
+            relate([(gated, summing)], Ask(sizes))
+
+
+def test_a_layer_without_a_state_space_form_is_checked_by_differences():
+    @layer
+    def folded(h: State["d"], v: Vec["d"], W: Const[Mat["d", "d"]]):
+        h = tanh(W @ h + v)
+        return h, h
+
+    (r,) = check(folded, [leaky]).relations
+    assert r.kind == "different" and r.contains.status == "undecided"
+    assert "not affine" in r.contains.proof
 
 
 def test_processes_change_nothing_but_the_time(tmp_path):

@@ -293,7 +293,7 @@ def augmented(S: State["n", "d+1"], q: Vec["n"], k: Vec["n"], v: Vec["d"]):
 
 
 def test_the_normaliser_is_the_response_to_one():
-    verdict = verdict_of("linear_attention_normalised", augmented)
+    verdict = verdict_of("linear_attention_normalised", augmented, sizes={"n": 1, "d": 2})
     # The state [v, 1] has entries of any sign, so nothing shows that the last is positive.
     assert verdict.status == "conditional" and len(verdict.conditions) == 1
 

@@ -61,12 +61,13 @@ def command(
     Exit code: 0 all equalities decided, 2 bad input, 3 one is undecided.
     """
     found = find_layer(layer)
-    from ..checking import check, others_of, require_sizes
+    from ..checking import check, others_of
+    from ..deciding.decide import complete_sizes
     from ..rendering.report import wrap
     from ..rendering.sheet import sheet, title_lines
 
     others = others_of(found, against or None)
-    require_sizes(found, others, ask.sizes)
+    complete_sizes([found, *others], ask.sizes)
     with Progress(f"checking {found.name}") as progress:
         tell = counting(progress, f"checking {found.name}")
         made = sheet(found)

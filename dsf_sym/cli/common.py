@@ -150,6 +150,8 @@ def numeric_part(name: str = "") -> ModuleType:
     try:
         return importlib.import_module(f"numeric.{name}" if name else "numeric")
     except ImportError as error:
+        if (error.name or "").startswith("numeric."):
+            raise
         raise DsfError(
             f"running code needs {error.name}: pip install 'dsf-workbench[fast]' brings NumPy"
         ) from None
