@@ -18,7 +18,7 @@ from dsf_sym.codegen.cuda.files import CudaSource, cuda_source
 from dsf_sym.errors import DsfError
 from dsf_sym.language.evaluate import shape_of
 
-from .contract import Called, ContractViolation
+from .contract import Called, ContractViolation, one_or_all, parts_of
 from .cuda_geometry import STEPS, Geometry, Products, geometry, split_geometry
 
 REALS = {"float32": ("float", 4), "float64": ("double", 8)}
@@ -119,6 +119,22 @@ def library(layer: Layer, signals: Mapping[str, Any]) -> str:
     return "cupy" if all(isinstance(x, found.ndarray) for x in signals.values()) else "torch"
 
 
+def check_products(call: str, backend: str, products: str) -> None:
+    """Refuse a rounding of factors that is none, or of a backend that has none.
+
+    call: how the call begins, such as "run(gla, backend='cuda'". Raises ContractViolation.
+    """
+    call = f"{call}, products={products!r})"
+    if products not in get_args(Products):
+        expected = ", ".join(get_args(Products))
+        raise ContractViolation(f"{call}: expected one of {expected}")
+    if products != "float32" and backend != "cuda":
+        raise ContractViolation(
+            f"{call}: factors of products are rounded on a GPU alone: leave products out, or "
+            "backend='cuda'"
+        )
+
+
 @dataclass(frozen=True)
 class Launch:
     """One call: the sizes, the geometry, that of a scan if it is one, and the arrays given."""
@@ -142,12 +158,15 @@ class CudaKernel(Called):
     decided for each call ("auto"). products: what the factors of products of float32 matrices are
     rounded to, in kernels by chunks that solve no system: "tf32" and "bfloat16" take a third of the
     products, and keep 11 and 8 significant bits of each factor (`numeric.budgets.rounded` is the
-    error that they may make); "float32" keeps all.
+    error that they may make); "float32" keeps all. ContractViolation where it is none of them.
     """
 
     device: Device = field(default_factory=CupyDevice)
     time: Time = "auto"
     products: Products = "float32"
+
+    def __post_init__(self) -> None:
+        check_products(f"CudaKernel({self.layer.name}", "cuda", self.products)
 
     @cached_property
     def source(self) -> CudaSource:
@@ -164,9 +183,9 @@ class CudaKernel(Called):
             from .cuda_torch import OnTensors
 
             return OnTensors(self)(state=state, **signals)
-        parts = None if state is None else state if isinstance(state, tuple) else (state,)
-        y, ends, _ = self.forward(self.prepared([signals[s.name] for s in self.inputs], parts))
-        return y, ends[0] if len(ends) == 1 else ends
+        inputs = [signals[s.name] for s in self.inputs]
+        y, ends, _ = self.forward(self.prepared(inputs, parts_of(state) or None))
+        return y, one_or_all(ends)
 
     def prepared(self, inputs: Sequence[Any], state: Sequence[Any] | None) -> Launch:
         """Contiguous arrays of one type, and the launch for their sizes."""
@@ -179,13 +198,10 @@ class CudaKernel(Called):
                 f"run({self.layer.name}, backend='cuda'): {self.inputs[0].name}: expected float32 "
                 f"or float64, given {dtype}"
             )
-        if self.products not in get_args(Products) or (
-            self.products != "float32" and str(dtype) != "float32"
-        ):
+        if self.products != "float32" and str(dtype) != "float32":
             raise ContractViolation(
-                f"CudaKernel({self.layer.name}, products={self.products!r}): expected "
-                f"{', '.join(get_args(Products))}, and for float64 arrays float32, which leaves "
-                f"products as they are; given arrays of {dtype}"
+                f"run({self.layer.name}, backend='cuda', products={self.products!r}): factors of "
+                f"float32 arrays are rounded, given {dtype}: leave products out, or give float32"
             )
         _, itemsize = REALS[str(dtype)]
         shape = geometry(self.source, own, itemsize)
@@ -285,4 +301,13 @@ class CudaKernel(Called):
         return shape_of(dims, dict(sizes))
 
 
-__all__ = ["CudaKernel", "CupyDevice", "Device", "Launch", "NoDevice", "NoSplit", "Program"]
+__all__ = [
+    "CudaKernel",
+    "CupyDevice",
+    "Device",
+    "Launch",
+    "NoDevice",
+    "NoSplit",
+    "Program",
+    "check_products",
+]

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from .contract import one_or_all, parts_of
 from .cuda import CudaKernel, Launch
 from .native import Arguments
 from .native_torch import apply
@@ -28,9 +29,8 @@ class OnTensors:
     def __call__(self, *, state: Any = None, **signals: Any) -> tuple[Any, Any]:
         """Outputs and the last state; gradients where a tensor asks for them."""
         inputs = [signals[s.name] for s in self.kernel.inputs]
-        parts = None if state is None else state if isinstance(state, tuple) else (state,)
-        y, ends = apply(self, inputs, parts)
-        return y, ends[0] if len(ends) == 1 else ends
+        y, ends = apply(self, inputs, parts_of(state) or None)
+        return y, one_or_all(ends)
 
     def arguments(self, inputs: Sequence[Any], state: Sequence[Any] | None) -> Arguments:
         """Contiguous tensors of one type."""

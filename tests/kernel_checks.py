@@ -1,10 +1,13 @@
 """Kernels against the definition and autograd: what the tests of C++ and of CUDA measure by."""
 
+from functools import cache
+
 import numpy as np
 from codegen_layers import EXTRA
 
 import numeric
 from dsf_sym import Gate, KernelLayer, State, Vec, layer, outer
+from dsf_sym.codegen import cuda_source
 from dsf_sym.language.loading import catalogue
 from numeric import samples
 from numeric.budgets import budget
@@ -20,6 +23,12 @@ def old_read(S: State["n", "d"], q: Vec["n"], k: Vec["n"], v: Vec["d"], a: Gate,
 ALL = {**catalogue(), **EXTRA, "old_read": old_read}
 LAYERS = {n: x for n, x in ALL.items() if not isinstance(x, KernelLayer)}
 SIZES = {"n": 9, "d": 19, "m": 3, "h": 2}
+
+
+@cache
+def cuda_of(name):
+    """The CUDA source of a layer, by which several modules choose what to test."""
+    return cuda_source(LAYERS[name])
 
 
 def sizes_of(layer, **other):

@@ -3,35 +3,26 @@
 The text and the launch geometry are those of a GPU; test_cuda_gpu.py is for what needs one.
 """
 
-import os
-import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
+from emulated import changed, emulated
 from kernel_checks import LAYERS, drawn, error, gradients, wrong_by
 
 import numeric
 from dsf_sym import find
 from dsf_sym.cli.app import run
 from dsf_sym.codegen import cuda_source, generate_cuda
-from dsf_sym.errors import DsfError, NotAffine
+from dsf_sym.errors import NotAffine
 from numeric import ContractViolation, native
 from numeric.budgets import budget
-from numeric.cuda import CudaKernel, CupyDevice, NoDevice
-from numeric.cuda_emulated import EmulatedDevice
+from numeric.cuda import CupyDevice, NoDevice
 from numeric.cuda_geometry import SHARED, geometry
-from numeric.emulation import ORDERS, Divergence, EmulationFailed, SanitizerReport, available
+from numeric.emulation import ORDERS, Divergence, EmulationFailed, SanitizerReport
 from numeric.oracle import definition
-
-try:
-    available()
-except DsfError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
-
 
 KINDS = ("gla", "scalar_gated", "old_read", "gated_deltanet", "s6", "rwkv4", "mlstm", "lru")
 """A decay for each key, one by chunks, rows coupled, constants, no rows, ratios, no lanes."""
@@ -39,12 +30,8 @@ UNDER_SANITIZERS = ("gated_deltanet", "scalar_gated")
 LENGTHS = (1, 63, 64, 65, 1000)
 
 
-def folder():
-    return Path(os.environ["XDG_CACHE_HOME"]) / "emulated"
-
-
 def kernel(layer, sanitizer="", order="forward"):
-    return CudaKernel(layer, EmulatedDevice(folder(), sanitizer, order), time="whole")
+    return emulated(layer, sanitizer, order, time="whole")
 
 
 @pytest.mark.parametrize("name", list(LAYERS))
@@ -128,17 +115,6 @@ def sanitized(name, sanitizer):
         made(**given, state=state)
 
 
-def changed(layer, old, new, sanitizer=""):
-    """A kernel with another text."""
-    source = cuda_source(layer)
-    assert old in source.text
-    made = kernel(layer, sanitizer)
-    made.__dict__["source"] = type(source)(
-        **{**source.__dict__, "text": source.text.replace(old, new, 1)}
-    )
-    return made
-
-
 WRONG_VALUES = {
     "off-by-one decay": (
         "at_alpha[(t) * (size.n) + r]",
@@ -155,7 +131,7 @@ WRONG_VALUES = {
 def test_wrong_values_are_seen(bug):
     layer = LAYERS["gla"]
     given, state = drawn(layer, 40, lead=(1, 1))
-    got = changed(layer, *WRONG_VALUES[bug])(**given, state=state)
+    got = changed(kernel(layer), *WRONG_VALUES[bug])(**given, state=state)
     assert error(got, definition(layer, given, state)) > 1e-3
 
 
@@ -165,41 +141,21 @@ def test_a_missing_barrier_is_a_race_and_a_wrong_bound_is_seen():
     barrier = "        __syncthreads();\n        ONE_BY_ONE\n        for (int t = 0"
     without = barrier.replace("        __syncthreads();\n", "")
     with pytest.raises(SanitizerReport, match="data race"):
-        changed(layer, barrier, without, "races")(**given, state=state)
+        changed(kernel(layer, "races"), barrier, without)(**given, state=state)
     with pytest.raises(SanitizerReport, match="heap-buffer-overflow"):
-        changed(layer, "if (i0 < size.d) {", "{", "bounds")(**given, state=state)
+        changed(kernel(layer, "bounds"), "if (i0 < size.d) {", "{")(**given, state=state)
     with pytest.raises(Divergence, match="at a barrier"):
-        changed(layer, barrier, barrier.replace("__sync", "if (live) __sync"))(**given, state=state)
+        part = barrier.replace("__sync", "if (live) __sync")
+        changed(kernel(layer), barrier, part)(**given, state=state)
     with pytest.raises(Divergence, match="warp operation"):
         one = "x2 = over_groups(x2);"
-        changed(layer, one, f"if (live) {one}")(**given, state=state)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gla", "scalar_gated", "lru", "gated_deltanet"])
-def test_the_loss_of_a_barrier_is_seen_or_changes_nothing(name):
-    pytest.importorskip("torch")
-    layer = LAYERS[name]
-    given, state = drawn(layer, 70, n=9, d=37, lead=(1, 1))
-    want = gradients(kernel(layer), given, state)
-    text = cuda_source(layer).text
-    barriers = [m.start() for m in re.finditer(r"__syncthreads\(\);", text)]
-    unseen = 0
-    for at in barriers:
-        cut = text[:at] + text[at + len("__syncthreads();") :]
-        try:
-            got = gradients(changed(layer, text, cut, "races"), given, state)
-        except (SanitizerReport, Divergence):
-            continue
-        assert all((x == y).all() for x, y in zip(got, want, strict=True))
-        unseen += 1
-    assert unseen < len(barriers) / 4
+        changed(kernel(layer), one, f"if (live) {one}")(**given, state=state)
 
 
 def test_what_is_not_c_says_so():
     given, _ = drawn(LAYERS["gla"], 3)
     with pytest.raises(EmulationFailed, match="cannot compile the kernel"):
-        changed(LAYERS["gla"], "T x2 = 0;", "T x2 = ;")(**given)
+        changed(kernel(LAYERS["gla"]), "T x2 = 0;", "T x2 = ;")(**given)
 
 
 # What a launch needs.

@@ -4,37 +4,26 @@ Values and gradients in double precision are in test_cuda.py; here floats, whose
 fragments spread over warps, and the adjoint kernel that goes token by token.
 """
 
-import os
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
 pytest.importorskip("torch")
 import torch
-from kernel_checks import LAYERS, drawn, error, gradients, wrong_by
+from emulated import changed, emulated, folder
+from kernel_checks import LAYERS, cuda_of, drawn, error, gradients, wrong_by
 
 import numeric
 from dsf_sym import Const, Gate, Mat, State, Vec, layer, outer
 from dsf_sym.codegen.cuda import files
 from dsf_sym.codegen.factors import NoSchedule
-from dsf_sym.errors import DsfError
 from numeric import ContractViolation
 from numeric.budgets import BITS, budget, rounded
-from numeric.cuda import CudaKernel
-from numeric.cuda_emulated import EmulatedDevice
 from numeric.cuda_geometry import STEPS, geometry
-from numeric.emulation import Divergence, SanitizerReport, available, emulate
+from numeric.emulation import Divergence, SanitizerReport, emulate
 from numeric.oracle import definition
 
-try:
-    available()
-except DsfError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
-
-CHUNKED = [n for n, x in LAYERS.items() if "; by chunks" in files.cuda_source(x).kind]
+CHUNKED = [n for n in LAYERS if "; by chunks" in cuda_of(n).kind]
 USUAL = ("scalar_gated", "old_read", "gated_output")
 """A decay; the old state; a gate and a skip. The others are `slow`."""
 UNDER_SANITIZERS = (("scalar_gated", "bounds"), ("old_read", "races"))
@@ -57,21 +46,13 @@ def mixed_values(
     return S, z * (q @ S)
 
 
-def folder():
-    return Path(os.environ["XDG_CACHE_HOME"]) / "emulated"
-
-
-def kernel(layer, sanitizer="", **settings):
-    return CudaKernel(layer, EmulatedDevice(folder(), sanitizer), **settings)
-
-
 def by_token(layer, monkeypatch):
     """The layer's kernels without chunks: the backward one is the adjoint recurrence."""
 
     def refuse(layer):
         raise NoSchedule("token by token")
 
-    made = kernel(layer)
+    made = emulated(layer)
     with monkeypatch.context() as patch:
         patch.setattr(files, "chunked", refuse)
         assert "token by token" in made.source.kind
@@ -115,7 +96,7 @@ def test_every_memory_with_one_decay_a_token_is_computed_by_chunks_in_both_direc
     assert {"linear_attention", "retnet", "ssd", "scalar_gated", "old_read"} <= set(CHUNKED)
     assert not {"gla", "deltanet", "s6"} & set(CHUNKED)
     for name in CHUNKED:
-        text = files.cuda_source(LAYERS[name]).text
+        text = cuda_of(name).text
         assert "past_" not in text and text.count("multiplied<T>") >= 11
 
 
@@ -132,7 +113,7 @@ def test_floats_on_tensor_cores_and_their_gradients_in_any(name):
 
 def floats(name):
     layer = LAYERS[name]
-    made = kernel(layer)
+    made = emulated(layer)
     for length in LENGTHS:
         given, state = drawn(layer, length, "float32", lead=(1, 1))
         got = all_of(made, given, state)
@@ -152,7 +133,7 @@ def test_gradients_are_those_of_the_adjoint_recurrence_in_any(name, monkeypatch)
 
 def recurrent(name, monkeypatch):
     layer = LAYERS[name]
-    made, slow = kernel(layer), by_token(layer, monkeypatch)
+    made, slow = emulated(layer), by_token(layer, monkeypatch)
     for length in LENGTHS:
         given, state = drawn(layer, length, lead=(1, 1))
         assert apart(*(gradients(k, given, state) for k in (made, slow))) <= 1e-12, length
@@ -161,15 +142,15 @@ def recurrent(name, monkeypatch):
 @pytest.mark.parametrize("made", [mixed_values, LAYERS["gated_output"]], ids=lambda x: x.name)
 def test_several_blocks_and_fewer_tokens_at_a_time_than_between_kept_states(made):
     given, state = drawn(made, 70, lead=(2, 1), n=33, d=70)
-    shape = geometry(kernel(made).source, {"n": 33, "d": 70}, 8)
+    shape = geometry(emulated(made).source, {"n": 33, "d": 70}, 8)
     assert shape.tiles > 1 and STEPS // shape.backward.tokens > 1
     for first in (state, None):
-        assert wrong_by(made, gradients(kernel(made), given, first), given, first) <= 1e-11
+        assert wrong_by(made, gradients(emulated(made), given, first), given, first) <= 1e-11
 
 
 def test_what_is_kept_grows_with_the_number_of_chunks_and_the_state():
     layer = LAYERS["scalar_gated"]
-    made = kernel(layer)
+    made = emulated(layer)
     for length, chunks in ((32, 1), (33, 2), (320, 10)):
         given, _ = drawn(layer, length, lead=(1, 1))
         *_, kept = made.forward(made.prepared(list(given.values()), None), keep=True)
@@ -183,7 +164,7 @@ def test_the_adjoint_of_a_decay_that_forgets_everything_divides_by_nothing(decay
     given, state = drawn(layer, 70, "float32", lead=(1, 1))
     given[gate][:, :, ::7] = decay
     want = all_of(reference(layer), *doubles(given, state))
-    assert apart(all_of(kernel(layer), given, state), want) <= FLOATS
+    assert apart(all_of(emulated(layer), given, state), want) <= FLOATS
 
 
 # What products of rounded factors may be wrong by.
@@ -206,7 +187,7 @@ def excess(layer, made, given, state):
 @pytest.mark.parametrize("name", ["scalar_gated", "old_read"])
 def test_rounded_products_are_within_the_bound_of_their_rounding(name, products):
     layer = LAYERS[name]
-    made = kernel(layer, products=products)
+    made = emulated(layer, products=products)
     for length in (65, 300):
         given, state = drawn(layer, length, "float32", lead=(1, 1), n=17, d=20)
         worst, difference = excess(layer, made, given, state)
@@ -221,34 +202,34 @@ def test_a_coarser_rounding_is_beyond_the_bound():
     layer = LAYERS["scalar_gated"]
     given, state = drawn(layer, 65, "float32", lead=(1, 1), n=17, d=20)
     cut = "high = __float_as_uint(x(0)) & 0xfffe0000u;"
-    made = changed(layer, "ROUND_TF32(high, x(0));", cut, products="tf32")
+    made = changed(emulated(layer, products="tf32"), "ROUND_TF32(high, x(0));", cut)
     assert excess(layer, made, given, state)[0] > 2
 
 
-def test_the_setting_is_one_of_three_and_for_floats():
+def test_the_setting_is_one_of_three_and_for_floats_on_a_gpu():
     layer = LAYERS["scalar_gated"]
     given, state = drawn(layer, 3, "float32")
-    for settings, dtype in (({"products": "half"}, "float32"), ({"products": "tf32"}, "float64")):
-        with pytest.raises(ContractViolation, match=f"expected float32, .* arrays of {dtype}"):
-            kernel(layer, **settings)(**{n: x.astype(dtype) for n, x in given.items()})
-    whole = kernel(layer, products="float32")(**given, state=state)
+    wrong = {
+        "run": lambda: numeric.run(layer, "cuda", products="half", **given),
+        "module": lambda: numeric.module(layer, "cuda", products="half"),
+        "CudaKernel": lambda: emulated(layer, products="half"),
+    }
+    for name, call in wrong.items():
+        with pytest.raises(ContractViolation, match=f"{name}.*products='half'.*one of float32, tf"):
+            call()
+    for backend in ("auto", "numpy", "cpp"):
+        with pytest.raises(ContractViolation, match=f"backend='{backend}'.*on a GPU alone"):
+            numeric.run(layer, backend, products="tf32", **given)
+    assert numeric.schedules(layer, "cuda", products="tf32")["recurrent"].products == "tf32"
+    with pytest.raises(ContractViolation, match="of float32 arrays are rounded, given float64"):
+        emulated(layer, products="tf32")(**{n: x.astype("float64") for n, x in given.items()})
+    whole = emulated(layer, products="float32")(**given, state=state)
     assert all(
-        (a == b).all() for a, b in zip(kernel(layer)(**given, state=state), whole, strict=True)
+        (a == b).all() for a, b in zip(emulated(layer)(**given, state=state), whole, strict=True)
     )
 
 
 # Bugs that must be seen.
-
-
-def changed(layer, old, new, sanitizer="", last=False, **settings):
-    """A kernel with another text, at the first place or the last."""
-    made = kernel(layer, sanitizer, **settings)
-    text = made.source.text
-    assert old in text
-    at = text.rindex(old) if last else text.index(old)
-    text = text[:at] + new + text[at + len(old) :]
-    made.__dict__["source"] = replace(made.source, text=text)
-    return made
 
 
 WRONG_FORWARD = {
@@ -263,7 +244,7 @@ WRONG_FORWARD = {
 WRONG_BACKWARD = {
     "mask": ("keys[i * PITCH + j] = j <= i ?", "keys[i * PITCH + j] = j < i ?"),
     "mask of values": ("values[i * PITCH + j] = j <= i ?", "values[i * PITCH + j] = j < i ?"),
-    "end": ("end ? *at_both", "end ? T(0)"),
+    "end": ("end ? at_both[0]", "end ? T(0)"),
     "own pair": ("i <= m && i < steps", "i < m && i < steps"),
     "first of several": ("if (t0 == from + done) break;", "break;"),
 }
@@ -273,7 +254,7 @@ WRONG_BACKWARD = {
 def test_wrong_products_are_seen(bug):
     layer = LAYERS["scalar_gated"]
     given, state = drawn(layer, 40, "float32", lead=(1, 1))
-    got = changed(layer, *WRONG_FORWARD[bug])(**given, state=state)
+    got = changed(emulated(layer), *WRONG_FORWARD[bug])(**given, state=state)
     want = definition(layer, given, state)
     assert np.isnan(got[0]).any() or error(got, want) > 1e-3
 
@@ -283,16 +264,16 @@ def test_wrong_adjoints_are_seen(bug):
     layer = LAYERS["scalar_gated"]
     sizes = {"n": 33, "d": 20}
     given, state = drawn(layer, 40, lead=(1, 1), **sizes)
-    assert geometry(kernel(layer).source, sizes, 8).backward.tokens < STEPS
-    got = gradients(changed(layer, *WRONG_BACKWARD[bug], last=True), given, state)
-    want = gradients(kernel(layer), given, state)
+    assert geometry(emulated(layer).source, sizes, 8).backward.tokens < STEPS
+    got = gradients(changed(emulated(layer), *WRONG_BACKWARD[bug], last=True), given, state)
+    want = gradients(emulated(layer), given, state)
     assert any(np.isnan(x).any() for x in got) or apart(got, want) > 1e-6
 
 
 def sanitized(name, sanitizer):
     layer = LAYERS[name]
     given, state = drawn(layer, 40, "float32", n=17, d=37, lead=(1, 1))
-    found = gradients(kernel(layer, sanitizer), given, state)
+    found = gradients(emulated(layer, sanitizer), given, state)
     assert not any(np.isnan(x).any() for x in found)
 
 
@@ -311,17 +292,13 @@ def test_sanitizers_find_nothing_in_any(name, sanitizer):
 def test_a_missing_barrier_is_a_race_and_a_thread_too_many_leaves_the_array():
     layer = LAYERS["scalar_gated"]
     given, state = drawn(layer, 40, "float32", lead=(1, 1))
-    barrier = "            __syncthreads();\n            multiplied<T>(steps, lanes, steps + N,"
+    barrier = "            __syncthreads();\n            multiplied<T>(steps, N, steps,"
     with pytest.raises(SanitizerReport, match="data race"):
-        gradients(
-            changed(layer, barrier, barrier.replace("__syncthreads();", ""), "races"), given, state
-        )
-    with pytest.raises(Divergence, match="warp operation"):
-        gradients(
-            changed(layer, "s = over_warp(s);", "if (m < 9 || thread) s = over_warp(s);"),
-            given,
-            state,
-        )
+        without = barrier.replace("__syncthreads();", "")
+        gradients(changed(emulated(layer, "races"), barrier, without), given, state)
+    with pytest.raises(Divergence, match="warp"):
+        one = "s = over_warp(s);"
+        gradients(changed(emulated(layer), one, f"if (m < 9 || thread) {one}"), given, state)
 
 
 # The rounding of tensor cores, as it is emulated.

@@ -1,26 +1,18 @@
 """The emulation finds what it is for: every planted fault, and nothing in what is right."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
-from dsf_sym.errors import DsfError
+from emulated import folder
+
 from numeric.emulation import (
     ORDERS,
     Divergence,
     EmulationFailed,
     SanitizerReport,
-    available,
     emulate,
 )
-
-try:
-    available()
-except DsfError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
 
 KERNELS = r"""
 extern "C" __global__ void reversed(float* x) {
@@ -137,9 +129,7 @@ FOUND = {
 
 
 def program(text, sanitizer=""):
-    return emulate(
-        text, folder=Path(os.environ["XDG_CACHE_HOME"]) / "emulated", sanitizer=sanitizer
-    )
+    return emulate(text, folder=folder(), sanitizer=sanitizer)
 
 
 @pytest.mark.parametrize("fault", list(FOUND))

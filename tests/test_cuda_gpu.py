@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("numpy")
-from kernel_checks import LAYERS, drawn, error, gradients, tuple_of, wrong_by
+from kernel_checks import LAYERS, cuda_of, drawn, error, gradients, tuple_of, wrong_by
 
 import numeric
-from dsf_sym.codegen import cuda_source
 from numeric.budgets import budget
 from numeric.cuda import CudaKernel, CupyDevice, NoDevice
 from numeric.oracle import definition
@@ -48,7 +47,7 @@ def test_kernels_compute_the_definition(name, gpu):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", [n for n in LAYERS if cuda_source(LAYERS[n]).scan is not None])
+@pytest.mark.parametrize("name", [n for n in LAYERS if cuda_of(n).scan is not None])
 def test_scans_compute_what_one_thread_a_lane_computes(name, gpu):
     layer = LAYERS[name]
     given, state = drawn(layer, 1000)
@@ -63,7 +62,7 @@ def test_scans_compute_what_one_thread_a_lane_computes(name, gpu):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", [n for n in LAYERS if cuda_source(LAYERS[n]).backward is not None])
+@pytest.mark.parametrize("name", [n for n in LAYERS if cuda_of(n).backward is not None])
 def test_gradients_are_those_that_autograd_finds(name, gpu):
     torch = pytest.importorskip("torch")
     layer = LAYERS[name]

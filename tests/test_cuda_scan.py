@@ -1,40 +1,41 @@
 """CUDA kernels in which threads share the time of a lane: a scan over the maps of its tokens."""
 
-import os
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
-from kernel_checks import LAYERS, computes_the_definition, drawn, error, gradients, wrong_by
+from emulated import changed, emulated
+from kernel_checks import (
+    LAYERS,
+    computes_the_definition,
+    cuda_of,
+    drawn,
+    error,
+    gradients,
+    wrong_by,
+)
 
 from dsf_sym.codegen import cuda_source
 from dsf_sym.codegen.cuda.maps import scanned
 from dsf_sym.codegen.factors import NoSchedule
-from dsf_sym.errors import DsfError
 from numeric.budgets import budget
-from numeric.cuda import CudaKernel, NoSplit
-from numeric.cuda_emulated import EmulatedDevice
+from numeric.cuda import NoSplit
 from numeric.cuda_geometry import ENOUGH, SHARED, STEPS, split_geometry
-from numeric.emulation import ORDERS, Divergence, SanitizerReport, available
+from numeric.emulation import ORDERS, Divergence, SanitizerReport
 from numeric.oracle import definition
 
-try:
-    available()
-except DsfError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
-
-SCANS = [n for n, x in LAYERS.items() if cuda_source(x).scan is not None]
+SCANS = [n for n in LAYERS if cuda_of(n).scan is not None]
 KINDS = ("s6", "lru", "s4d", "mlstm")
 """Constants, an output that mixes lanes, complex numbers, two states that share a decay."""
 LENGTHS = (1, 63, 64, 65, 1000)
+SCAN = "#else\n\n"
+"""What stands before the scan in a text."""
 
 
 def kernel(layer, sanitizer="", order="forward", time="split"):
-    folder = Path(os.environ["XDG_CACHE_HOME"]) / "emulated"
-    return CudaKernel(layer, EmulatedDevice(folder, sanitizer, order), time)
+    return emulated(layer, sanitizer, order, time=time)
 
 
 def defined(name, dtype):
@@ -114,17 +115,6 @@ def test_sanitizers_find_nothing_in_any_scan(name, sanitizer):
     sanitized(name, sanitizer)
 
 
-def changed(layer, old, new, sanitizer=""):
-    """A kernel whose scan has another text."""
-    source = cuda_source(layer)
-    head, body = source.text.split("#else\n\n", 1)
-    assert old in body
-    made = kernel(layer, sanitizer)
-    text = f"{head}#else\n\n{body.replace(old, new, 1)}"
-    made.__dict__["source"] = type(source)(**{**source.__dict__, "text": text})
-    return made
-
-
 WRONG_VALUES = {
     "a segment left out": ("if (near >= away) run_sum_h", "if (near > away) run_sum_h"),
     "a map applied to itself": ("earlier(run_sum_h[0], 1)", "run_sum_h[0]"),
@@ -140,10 +130,11 @@ WRONG_VALUES = {
     ),
 }
 BARRIER = "        __syncthreads();\n"
+OVER_WARPS = "        ONE_BY_ONE\n        for (int w = 0; w < FAR"
 FAULTS = {
     "no barrier before the maps of warps are read": (
-        f"{BARRIER}        T state_h",
-        "        T state_h",
+        f"{BARRIER}{OVER_WARPS}",
+        OVER_WARPS,
         SanitizerReport,
     ),
     "no barrier before the outputs are read": (
@@ -152,8 +143,8 @@ FAULTS = {
         SanitizerReport,
     ),
     "a barrier that not all reach": (
-        f"{BARRIER}        T state_h",
-        "        if (near) __syncthreads();\n        T state_h",
+        f"{BARRIER}{OVER_WARPS}",
+        f"        if (near) __syncthreads();\n{OVER_WARPS}",
         Divergence,
     ),
     "a shuffle that not all reach": (
@@ -168,7 +159,7 @@ FAULTS = {
 def test_wrong_values_are_seen(bug):
     layer = LAYERS["mingru"]
     given, state = drawn(layer, 300, d=1, lead=(1, 1))
-    got = changed(layer, *WRONG_VALUES[bug])(**given, state=state)
+    got = changed(kernel(layer), *WRONG_VALUES[bug], after=SCAN)(**given, state=state)
     want = definition(layer, given, state)
     wrong = [np.abs(a - b).max() for a, b in zip(got, want, strict=True)]
     assert not max(wrong) <= 1e6 * budget("associative_scan", "float64")
@@ -181,7 +172,7 @@ def test_races_and_threads_that_part_are_seen(fault):
     old, new, error_of = FAULTS[fault]
     sanitizer = "races" if error_of is SanitizerReport else ""
     with pytest.raises(error_of):
-        changed(layer, old, new, sanitizer)(**given, state=state)
+        changed(kernel(layer, sanitizer), old, new, after=SCAN)(**given, state=state)
 
 
 def test_few_entries_are_split_and_many_are_not():

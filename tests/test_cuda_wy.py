@@ -1,31 +1,20 @@
 """CUDA kernels by chunks for rank-one updates: a triangular system for the tokens of each."""
 
-import os
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("numpy")
+from emulated import changed, emulated
 from kernel_checks import LAYERS, computes_the_definition, drawn, error, gradients, wrong_by
 
 from dsf_sym import Const, Gate, Mat, State, Vec, layer, outer
 from dsf_sym.codegen import cuda_source
 from dsf_sym.codegen.cuda import files
 from dsf_sym.codegen.factors import NoSchedule
-from dsf_sym.errors import DsfError
 from numeric.budgets import budget
-from numeric.cuda import CudaKernel
-from numeric.cuda_emulated import EmulatedDevice
 from numeric.cuda_geometry import SHARED, geometry
-from numeric.emulation import ORDERS, Divergence, SanitizerReport, available
+from numeric.emulation import ORDERS, Divergence
 from numeric.oracle import definition
-
-try:
-    available()
-except DsfError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
 
 
 @layer
@@ -73,11 +62,6 @@ SOLVED |= {x.name: x for x in (gated_delta, another_column, another_column_read_
 LENGTHS = (1, 63, 64, 65, 1000)
 
 
-def kernel(layer, sanitizer="", order="forward", **more):
-    folder = Path(os.environ["XDG_CACHE_HOME"]) / "emulated"
-    return CudaKernel(layer, EmulatedDevice(folder, sanitizer, order), **more)
-
-
 USUAL = (("gated_deltanet", "float32"), ("another_column", "float64"))
 OTHERS = [(n, x) for n in SOLVED for x in ("float32", "float64") if (n, x) not in USUAL]
 
@@ -95,7 +79,7 @@ def test_chunks_of_the_others_compute_the_definition(name, dtype):
 
 def defined(name, dtype):
     layer = SOLVED[name]
-    computes_the_definition(kernel(layer), layer, LENGTHS, "chunkwise", dtype)
+    computes_the_definition(emulated(layer), layer, LENGTHS, "chunkwise", dtype)
 
 
 @pytest.mark.parametrize("name", ["gated_deltanet", "gated_delta", "another_column"])
@@ -104,7 +88,7 @@ def test_gradients_over_several_blocks_of_lanes(name):
     layer = SOLVED[name]
     given, state = drawn(layer, 40, lead=(1, 1), n=9, d=37)
     state = None if layer.start else state
-    assert wrong_by(layer, gradients(kernel(layer), given, state), given, state) <= 1e-11
+    assert wrong_by(layer, gradients(emulated(layer), given, state), given, state) <= 1e-11
 
 
 @pytest.mark.slow
@@ -115,7 +99,7 @@ def test_gradients_at_every_length(name):
     for length in LENGTHS:
         given, state = drawn(layer, length, lead=(1, 1))
         state = state if length > 63 else None
-        assert wrong_by(layer, gradients(kernel(layer), given, state), given, state) <= 1e-11
+        assert wrong_by(layer, gradients(emulated(layer), given, state), given, state) <= 1e-11
 
 
 @pytest.mark.slow
@@ -123,7 +107,7 @@ def test_gradients_at_every_length(name):
 def test_gradients_are_those_of_the_adjoint_recurrence(name, monkeypatch):
     pytest.importorskip("torch")
     layer = SOLVED[name]
-    slow = kernel(layer)
+    slow = emulated(layer)
 
     def refuse(layer):
         raise NoSchedule("token by token")
@@ -132,7 +116,7 @@ def test_gradients_are_those_of_the_adjoint_recurrence(name, monkeypatch):
         patch.setattr(files, "chunked", refuse)
         assert "token by token" in slow.source.kind
     given, state = drawn(layer, 65, lead=(1, 1))
-    got, want = (gradients(made, given, state) for made in (kernel(layer), slow))
+    got, want = (gradients(made, given, state) for made in (emulated(layer), slow))
     assert max(np.abs(a - b).max() for a, b in zip(got, want, strict=True)) <= 1e-12
 
 
@@ -140,14 +124,14 @@ def test_a_decay_of_zero_is_divided_by_nowhere():
     layer = SOLVED["gated_deltanet"]
     given, state = drawn(layer, 70, lead=(1, 1))
     given["alpha"][..., ::7] = 0
-    got = kernel(layer)(**given, state=state)
+    got = emulated(layer)(**given, state=state)
     assert error(got, definition(layer, given, state)) <= budget("chunkwise", "float64")
 
 
 def test_two_calls_that_hand_the_state_on_are_one():
     layer = SOLVED["deltanet"]
     given, state = drawn(layer, 70, lead=(1, 1))
-    made = kernel(layer)
+    made = emulated(layer)
     y, middle = made(**{n: x[:, :, :33] for n, x in given.items()}, state=state)
     z, end = made(**{n: x[:, :, 33:] for n, x in given.items()}, state=middle)
     assert error((np.concatenate([y, z], 2), end), made(**given, state=state)) < 1e-14
@@ -157,16 +141,16 @@ def test_two_calls_that_hand_the_state_on_are_one():
 def test_the_order_of_threads_and_blocks_changes_no_bit(order):
     layer = SOLVED["gated_deltanet"]
     given, state = drawn(layer, 40, lead=(1, 1), d=37)
-    want = kernel(layer)(**given, state=state)
-    got = kernel(layer, order=order)(**given, state=state)
+    want = emulated(layer)(**given, state=state)
+    got = emulated(layer, order=order)(**given, state=state)
     assert all((a == b).all() for a, b in zip(got, want, strict=True))
 
 
 def test_factors_are_not_rounded_before_they_are_solved_for():
     layer = SOLVED["gated_deltanet"]
     given, state = drawn(layer, 40, "float32", lead=(1, 1))
-    want = kernel(layer)(**given, state=state)
-    got = kernel(layer, products="tf32")(**given, state=state)
+    want = emulated(layer)(**given, state=state)
+    got = emulated(layer, products="tf32")(**given, state=state)
     assert all((a == b).all() for a, b in zip(got, want, strict=True))
 
 
@@ -186,17 +170,7 @@ def sanitized(name, sanitizer):
     pytest.importorskip("torch")
     layer = SOLVED[name]
     given, state = drawn(layer, 36, n=9, d=37, lead=(1, 1))
-    gradients(kernel(layer, sanitizer), given, state)
-
-
-def changed(layer, old, new, sanitizer=""):
-    """A kernel with another text."""
-    source = cuda_source(layer)
-    assert old in source.text
-    made = kernel(layer, sanitizer)
-    text = source.text.replace(old, new, 1)
-    made.__dict__["source"] = type(source)(**{**source.__dict__, "text": text})
-    return made
+    gradients(emulated(layer, sanitizer), given, state)
 
 
 WRONG_VALUES = {
@@ -219,37 +193,10 @@ WRONG_VALUES = {
 def test_wrong_values_are_seen(bug):
     layer = SOLVED["gated_deltanet"]
     given, state = drawn(layer, 40, lead=(1, 1))
-    got = changed(layer, *WRONG_VALUES[bug])(**given, state=state)
+    got = changed(emulated(layer), *WRONG_VALUES[bug])(**given, state=state)
     want = definition(layer, given, state)
     wrong = [np.abs(a - b).max() for a, b in zip(got, want, strict=True)]
     assert not max(wrong) <= 1e6 * budget("chunkwise", "float64")
-
-
-def without_barrier(number):
-    """A kernel of which one chunk lacks a barrier, under ThreadSanitizer; IndexError."""
-    layer = SOLVED["gated_deltanet"]
-    _, _, rest = cuda_source(layer).text.partition("decays[s * PITCH + thread] = p;")
-    chunk = rest[: rest.index("y[(t0 + t)")]
-    one = list(re.finditer(r"__syncthreads\(\);", chunk))[number]
-    return changed(layer, chunk, chunk[: one.start()] + chunk[one.end() :], "races")
-
-
-def is_a_race(made):
-    given, state = drawn(made.layer, 40, lead=(1, 1), d=3)
-    with pytest.raises(SanitizerReport, match="data race"):
-        made(**given, state=state)
-
-
-def test_the_loss_of_the_barrier_before_the_inverse_is_used_is_a_race():
-    is_a_race(without_barrier(2))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(6))
-def test_the_loss_of_any_barrier_of_a_chunk_is_a_race(number):
-    is_a_race(without_barrier(number))
-    with pytest.raises(IndexError):
-        without_barrier(6)
 
 
 def test_a_barrier_that_some_threads_reach_is_seen():
@@ -257,7 +204,7 @@ def test_a_barrier_that_some_threads_reach_is_seen():
     given, state = drawn(layer, 3, lead=(1, 1))
     one = "if (thread < TOKENS) {"
     with pytest.raises(Divergence):
-        changed(layer, one, f"{one} __syncthreads();")(**given, state=state)
+        changed(emulated(layer), one, f"{one} __syncthreads();")(**given, state=state)
 
 
 def test_the_structure_chooses_the_kernel():

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from ..derivation.affine import split
+from ..derivation.derive import systems
 from ..errors import NotAffine
-from ..language.graph import walk
+from ..language.graph import inputs, walk
 from ..language.layer import Layer
 from ..language.spec import rebuild, serialise
 from ..language.tensor import Input, Number, Product, Reindex, Tensor
@@ -33,11 +34,12 @@ def readouts(layer: Layer) -> Readouts:
     """One layer for every readout of one system; raises NoSchedule where the output is none."""
     layer = shared(layer)
     states = [s.name for s in layer.of_kind("state")]
-    systems = _systems(layer, states)
+    pairs = [(name, other) for name in states for other in _states_of(layer.step[name], states)]
+    groups = [set(group) for group in systems(states, pairs)]
 
     def wanted(x: Tensor) -> bool:
         read = _states_of(x, states)
-        return bool(read) and read <= _system(systems, read) and _is_affine(x, states)
+        return bool(read) and read <= _system(groups, read) and _is_affine(x, states)
 
     if wanted(layer.output):
         return Readouts((("y", layer),), Input("y", layer.output.dims))
@@ -49,7 +51,7 @@ def readouts(layer: Layer) -> Readouts:
         raise NoSchedule(f"the output is no function of affine readouts: {', '.join(sorted(left))}")
     made: list[tuple[str, Layer]] = []
     for x, readout in names.items():
-        system = _system(systems, _states_of(x, states))
+        system = _system(groups, _states_of(x, states))
         made.append((readout.name, _alone(layer, system, x)))
     unread = set(states) - {s.name for _, part in made for s in part.of_kind("state")}
     if unread:
@@ -57,18 +59,8 @@ def readouts(layer: Layer) -> Readouts:
     return Readouts(tuple(made), output)
 
 
-def _systems(layer: Layer, states: Sequence[str]) -> list[set[str]]:
-    """The states in groups, none of which reads another."""
-    systems: list[set[str]] = []
-    for name in states:
-        linked = {name} | _states_of(layer.step[name], states)
-        touching = [g for g in systems if g & linked]
-        systems = [g for g in systems if not g & linked] + [linked.union(*touching)]
-    return systems
-
-
-def _system(systems: Sequence[set[str]], read: set[str]) -> set[str]:
-    return next(g for g in systems if g & read)
+def _system(groups: Sequence[set[str]], read: set[str]) -> set[str]:
+    return next(group for group in groups if group & read)
 
 
 def _is_multiple(x: Tensor) -> bool:
@@ -91,7 +83,7 @@ def _alone(layer: Layer, system: set[str], output: Tensor) -> Layer:
 
 
 def _states_of(x: Tensor, states: Sequence[str]) -> set[str]:
-    return {n.name for n in walk(x) if isinstance(n, Input) and n.name in states}
+    return inputs(x) & set(states)
 
 
 def _is_affine(x: Tensor, states: Sequence[str]) -> bool:

@@ -15,10 +15,10 @@ from fractions import Fraction
 from functools import reduce
 
 from ..language.domains import Domain, Interval
-from ..language.graph import walk
+from ..language.graph import inputs, walk
 from ..language.layer import Signal
 from ..language.tensor import Add, Dims, Function, Input, Number, Product, Reindex, Tensor, add
-from .c_family import summed
+from .c_family import letters_of, summed
 from .opaque import merged
 from .tiles import Factor, Tiles, tiles
 
@@ -104,7 +104,7 @@ def folded(made: Tiles) -> Folded | None:
     tokens = {s.name for s in layer.of_kind("token")}
     written = merged(decays, values)
     added = [
-        Factor(d.gate, x, not _inputs(x) & tokens)
+        Factor(d.gate, x, not inputs(x) & tokens)
         for d, x in zip(decays.values(), written, strict=True)
     ]
     out = replace(out, factors=(*out.factors, *added))
@@ -115,10 +115,6 @@ def _names(decay: Decay) -> tuple[str, str]:
     return decay.after, decay.before
 
 
-def _inputs(root: Tensor) -> set[str]:
-    return {x.name for x in walk(root) if isinstance(x, Input)}
-
-
 def _is_one(x: Tensor) -> bool:
     return isinstance(x, Number) and x.value == 1
 
@@ -126,15 +122,9 @@ def _is_one(x: Tensor) -> bool:
 def _inner(node: Tensor) -> Tensor:
     """What a sum over rows sums, with the axes of rows and lanes."""
     assert isinstance(node, Product | Reindex)
-    inputs, _, output = node.spec.partition("->")
-    inner = output + "".join(c for c in dict.fromkeys(inputs) if c not in output + ",")
-    sizes = dict(zip(output, node.dims, strict=True))
-    for letters, child in zip(inputs.split(","), node.children, strict=True):
-        sizes |= dict(zip(letters, child.dims, strict=True))
-    dims = tuple(sizes[c] for c in inner)
-    if isinstance(node, Reindex):
-        return Reindex(f"{inputs}->{inner}", node.arg, dims)
-    return Product(f"{inputs}->{inner}", node.left, node.right, dims)
+    size, more = letters_of(node), summed(node)
+    dims = (*node.dims, *(size[c] for c in more))
+    return replace(node, spec=node.spec + more, dims=dims)
 
 
 def _gate(name: str, terms: Iterable[Term], reading: _Reading) -> tuple[Tensor, list[Term]] | None:

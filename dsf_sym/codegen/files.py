@@ -85,7 +85,7 @@ def header(layer: Layer, made: ir.Program, target: str, body: str) -> str:
     lines = [
         f"Generated {library} code of {layer.title or layer.name}; do not edit.",
         "",
-        made_by(layer, f"--target {target}"),
+        made_by(layer, f"--print {target}"),
         f"Transition: {made.structure}.",
         f"Schedules: {schedules}.",
         *skipped,
@@ -147,7 +147,10 @@ def file_name(layer: str, target: str) -> str:
 
 
 def write(layer: Layer, folder: Path, targets: tuple[str, ...] = tuple(TARGETS)) -> list[Path]:
-    """Write the files of one layer to a folder, which is made; raises DsfError where it cannot."""
+    """Write the files of one layer to a folder, which is made where it is missing.
+
+    Raises UnknownName for a layer whose name is no identifier, DsfError where it cannot be written.
+    """
     if not layer.name.isidentifier():
         raise UnknownName(f"{layer.name!r} cannot name a file; give it a name: given(name=...)")
     made = []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from ..derivation.derive import StateSpace, derive
 from ..derivation.structure import Structure, structure
 from ..errors import DsfError, LanguageError
-from ..language.graph import walk
+from ..language.graph import inputs, reading
 from ..language.kernel import KernelLayer
 from ..language.layer import Layer
 from ..language.spec import rebuild
@@ -17,11 +18,11 @@ from ..language.tensor import Dims, Input, Number, Reindex, Tensor
 from . import ir
 from .attention import attention
 from .chunks import chunkwise, parallel
-from .combine import combined, readouts
+from .combine import Readouts, combined, readouts
 from .convolutions import constant, convolution
 from .coupled import coupled, scan
 from .factors import Elementwise, NoSchedule, elementwise, memory
-from .opaque import core, merged, named_parts, reading, shared, substituted, topmost
+from .opaque import core, merged, named_parts, shared, substituted, topmost
 from .side_by_side import one_of_many
 
 SCAN_CHUNK = 32
@@ -35,6 +36,8 @@ LOCALS = frozenset(
 ARGUMENTS = ("state", "chunk", "np", "torch")
 
 
+# Every target asks for it.
+@lru_cache(maxsize=256)
 def program(layer: Layer) -> ir.Program:
     """The program of a layer; raises LanguageError where it reads no token or takes a name.
 
@@ -75,17 +78,20 @@ def _of_state(layer: Layer) -> Found:
         kind = str(structure(derive(layer)))
     except DsfError as error:
         kind = f"none, {error}"
+    ways = {"": _Parts(layer)}
     many = one_of_many(layer)
+    if many is not None:
+        ways[many[0]] = _Parts(many[1])
     for schedule, make in _FAST.items():
-        try:
-            functions.append(_combined(layer, make))
-        except (NoSchedule, DsfError) as error:
+        why = ""
+        for beside, parts in ways.items():
             try:
-                if many is None:
-                    raise
-                functions.append(replace(_combined(many[1], make), beside=many[0]))
-            except (NoSchedule, DsfError) as why:
-                skipped.append((schedule, str(error if many is None else why)))
+                functions.append(replace(parts.combined(make), beside=beside))
+                break
+            except (NoSchedule, DsfError) as error:
+                why = str(error)
+        else:
+            skipped.append((schedule, why))
     return functions, skipped, kind
 
 
@@ -98,29 +104,58 @@ def _of_cache(layer: KernelLayer) -> Found:
     return functions, skipped, f"none, {layer.obstacle}"
 
 
-Maker = Callable[[Layer, StateSpace, Structure, Mapping[str, Tensor]], ir.Function]
+@dataclass(frozen=True)
+class _Part:
+    """One readout as a layer, and the form of its core (see `opaque`).
 
+    found: the structure of Λ. opaque: what the signals stand for that the core has of its own.
+    """
 
-def _combined(layer: Layer, make: Maker) -> ir.Function:
-    """One schedule of a layer, put together of those of its readouts."""
-    made = readouts(layer)
-    functions = []
-    for name, part in made.layers:
-        inside = core(part)
+    layer: Layer
+    space: StateSpace
+    found: Structure
+    opaque: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Part:
+        """The form of a readout; raises NotAffine."""
+        inside = core(layer)
         space = derive(inside.layer)
-        functions.append((name, make(part, space, structure(space), inside.parts)))
-    return combined(functions, made, layer)
+        return cls(layer, space, structure(space), inside.parts)
+
+
+Maker = Callable[[_Part], ir.Function]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A layer by its readouts, whose forms all fast schedules are made of."""
+
+    layer: Layer
+
+    @cached_property
+    def readouts(self) -> Readouts:
+        return readouts(self.layer)
+
+    @cached_property
+    def forms(self) -> dict[str, _Part]:
+        return {name: _Part.of(layer) for name, layer in self.readouts.layers}
+
+    def combined(self, make: Maker) -> ir.Function:
+        """One schedule, put together of those of the readouts; raises NoSchedule, NotAffine."""
+        made = [(name, make(part)) for name, part in self.forms.items()]
+        return combined(made, self.readouts, self.layer)
 
 
 _FAST: dict[str, Maker] = {
-    "parallel": lambda x, space, found, parts: parallel(x, memory(space, found), parts),
-    "chunkwise": lambda x, space, found, parts: chunkwise(x, memory(space, found), parts),
-    "associative_scan": lambda x, space, found, parts: (
-        scan(x, coupled(space, found), parts)
-        if len(space.states) > 1
-        else associative_scan(x, elementwise(space, found), parts)
+    "parallel": lambda x: parallel(x.layer, memory(x.space, x.found), x.opaque),
+    "chunkwise": lambda x: chunkwise(x.layer, memory(x.space, x.found), x.opaque),
+    "associative_scan": lambda x: (
+        scan(x.layer, coupled(x.space, x.found), x.opaque)
+        if len(x.space.states) > 1
+        else associative_scan(x.layer, elementwise(x.space, x.found), x.opaque)
     ),
-    "convolution": lambda x, space, found, parts: convolution(x, constant(space, found), parts),
+    "convolution": lambda x: convolution(x.layer, constant(x.space, x.found), x.opaque),
 }
 
 
@@ -170,8 +205,8 @@ def recurrent(layer: Layer) -> ir.Function:
     states = [s.name for s in layer.of_kind("state")]
     new = list(made.step.values())
     roots = [*new, made.output]
-    reads = reading(roots, states)
-    varies = reading(roots, {s.name for s in layer.of_kind("token")})
+    reads = reading(states, *roots)
+    varies = reading({s.name for s in layer.of_kind("token")}, *roots)
     shapes = [s.dims for s in layer.of_kind("token")]
 
     # To compute for all tokens at once: none larger than a token signal. An outer product of two
@@ -179,7 +214,7 @@ def recurrent(layer: Layer) -> ir.Function:
     def early(node: Tensor) -> bool:
         plain = isinstance(node, Input | Number) or _is_broadcast(node)
         small = not node.dims or any(_fits(node.dims, shape) for shape in shapes)
-        return not reads[node] and varies[node] and not plain and small
+        return node not in reads and node in varies and not plain and small
 
     named = [(f"x{i + 1}", node) for i, node in enumerate(topmost(roots, early))]
     hoisted = {node: Input(name, node.dims) for name, node in named}
@@ -194,12 +229,12 @@ def recurrent(layer: Layer) -> ir.Function:
     (output,) = substituted([inside[-1]], plain)
     lets = [(f"new_{name}", x) for name, x in zip(states, inside, strict=False)]
     lets.append(("y", output))
-    if len(states) == 1 and not _uses([output], states[0]):
+    if len(states) == 1 and states[0] not in inputs(output):
         renamed = rebuild([output], {f"new_{states[0]}": layer[states[0]]})
         lets = [(states[0], inside[0]), ("y", renamed[0])]
     else:
         lets += [(name, Input(f"new_{name}", layer.signal(name).dims)) for name in states]
-    used = {n.name for _, x in lets for n in _inputs(x)}
+    used = inputs(*(x for _, x in lets))
     slices = [s.name for s in layer.of_kind("token") if s.name in used]
     slices += [let.name for let in before if let.name in used]
     rename = {name: Input(f"{name}_i", _dims_of(name, layer, before)) for name in slices}
@@ -255,14 +290,6 @@ def _fits(dims: Dims, shape: Dims) -> bool:
             return False
         left.remove(size)
     return True
-
-
-def _inputs(root: Tensor) -> list[Input]:
-    return [n for n in walk(root) if isinstance(n, Input)]
-
-
-def _uses(roots: list[Tensor], name: str) -> bool:
-    return any(n.name == name for root in roots for n in _inputs(root))
 
 
 def _dims_of(name: str, layer: Layer, before: list[ir.Let]) -> Dims:

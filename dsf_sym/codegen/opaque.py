@@ -8,11 +8,11 @@ expression is printed as the layer's author wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..language.domains import Domain
-from ..language.graph import walk
+from ..language.graph import inputs, reading, walk
 from ..language.layer import Layer, Signal
 from ..language.ranges import ranges
 from ..language.spec import deserialise, rebuild, serialise
@@ -62,23 +62,22 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
     layer = shared(layer)
     roots = [*layer.step.values(), layer.output]
     kinds = {s.name: s.kind for s in layer.signals}
-    reads = reading(roots, {s.name for s in layer.of_kind("state")})
-    varying = reading(roots, {s.name for s in layer.of_kind("token")})
-    chosen = topmost(roots, lambda x: not reads[x] and wanted(x))
+    reads = reading(layer.step, *roots)
+    varying = reading({s.name for s in layer.of_kind("token")}, *roots)
+    chosen = topmost(roots, lambda x: x not in reads and wanted(x))
     bounds = ranges(list(chosen), layer.domains) if chosen else {}
     names: dict[Tensor, Tensor] = {}
     parts: dict[str, Tensor] = {}
     signals: list[Signal] = []
     for node in chosen:
         name = _name(node, {*kinds, *parts})
-        kind = "token" if varying[node] else "constant"
+        kind = "token" if node in varying else "constant"
         signals.append(Signal(name, node.dims, Domain(bounds[node]), kind))
         names[node] = Input(name, node.dims)
         parts[name] = node
     new = substituted(roots, names)
-    used = {n.name for n in walk(*new) if isinstance(n, Input)}
     # A start is read before the first token, not by the step.
-    used |= {s.name for s in layer.of_kind("state")} | set(layer.start.values())
+    used = inputs(*new) | {s.name for s in layer.of_kind("state")} | set(layer.start.values())
     kept = [s for s in layer.signals if s.name in used] + signals
     made = replace(
         layer,
@@ -89,15 +88,6 @@ def _abstract(layer: Layer, wanted: Callable[[Tensor], bool]) -> Core:
         matrices=(),
     )
     return Core(made, parts)
-
-
-def reading(roots: Iterable[Tensor], names: Container[str]) -> dict[Tensor, bool]:
-    """Whether each node below the roots depends on an input of these names."""
-    out: dict[Tensor, bool] = {}
-    for node in walk(*roots):
-        own = isinstance(node, Input) and node.name in names
-        out[node] = own or any(out[child] for child in node.children)
-    return out
 
 
 def topmost(roots: list[Tensor], wanted: Callable[[Tensor], bool]) -> list[Tensor]:

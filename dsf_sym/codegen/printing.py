@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from ..language.graph import walk
 from ..language.layer import Signal
@@ -114,10 +115,20 @@ class Printer(ExpressionPrinter):
             case _:
                 return self.expression(value)[0]
 
+    @cached_property
+    def inputs(self) -> list[tuple[str, Signal]]:
+        """Tokens and constants, under the names that they have as arguments."""
+        pairs = zip(self.program.arguments, self.program.signals, strict=True)
+        return [(own, s) for own, s in pairs if s.kind != "state"]
+
+    @cached_property
+    def states(self) -> list[str]:
+        """The names of the states."""
+        return [s.name for s in self.program.signals if s.kind == "state"]
+
     def given(self, state: str) -> str:
         """The initial value of one state."""
-        states = [s.name for s in self.program.signals if s.kind == "state"]
-        return "state" if len(states) == 1 else f"state[{states.index(state)}]"
+        return "state" if len(self.states) == 1 else f"state[{self.states.index(state)}]"
 
     def lines(self, function: ir.Function) -> Iterator[str]:
         """The body of a function."""
@@ -140,10 +151,11 @@ class Printer(ExpressionPrinter):
         yield from (f"{kept} = []" for _, kept in collected)
         names = ", ".join(name for name, _ in loop.over)
         sources = [self.along_time(source) for _, source in loop.over]
+        head = f"for {names} in zip({', '.join(sources)}, strict=True):"
         if len(sources) == 1:
             yield f"for {names} in {sources[0]}:"
-        elif len(f"for {names} in zip({', '.join(sources)}, strict=True):") <= 92:
-            yield f"for {names} in zip({', '.join(sources)}, strict=True):"
+        elif len(head) <= 92:
+            yield head
         else:
             yield f"for {names} in zip("
             yield from (f"    {source}," for source in sources)
@@ -178,8 +190,7 @@ class Printer(ExpressionPrinter):
             for _, variable, array, at in self.program.sizes
             if variable in used and variable != function.beside
         ]
-        pairs = zip(self.program.arguments, self.program.signals, strict=True)
-        renamed = [f"{s.name} = {own}" for own, s in pairs if own != s.name and s.kind != "state"]
+        renamed = [f"{s.name} = {own}" for own, s in self.inputs if own != s.name]
         cut = function.chunk is not None and not function.blocks
         body = (["chunk = min(chunk, L)"] if cut else []) + body
         head = [
@@ -188,8 +199,7 @@ class Printer(ExpressionPrinter):
             *self.lead(used | ({"L"} if cut else set())),
             *sizes,
         ]
-        pairs = zip(self.program.arguments, self.program.signals, strict=True)
-        arguments = [own for own, s in pairs if s.kind != "state"]
+        arguments = [own for own, _ in self.inputs]
         ends, output = [name for _, name in function.states], function.output
         if function.beside:
             count = self.size_names[function.beside]
@@ -206,13 +216,12 @@ class Printer(ExpressionPrinter):
             f"    return {output}, {result}",
         ]
         if function.blocks:
-            out = [*self.blocks(function, arguments, called), "", "", *out]
+            out = [*self.blocks(function, called), "", "", *out]
         return "\n".join(out) + "\n"
 
     def call(self, function: ir.Function) -> str:
         """The function that is another for chunks of another length."""
-        pairs = zip(self.program.arguments, self.program.signals, strict=True)
-        arguments = ", ".join(own for own, s in pairs if s.kind != "state")
+        arguments = ", ".join(own for own, _ in self.inputs)
         return (
             f"def {function.schedule}({arguments}, state=None):\n"
             f'    """{function.doc}"""\n'
@@ -225,26 +234,22 @@ class Printer(ExpressionPrinter):
             return
         _, count, array, at = next(x for x in self.program.sizes if x[0] == function.beside)
         yield f"{count} = {array}.shape[{at}]"
-        for s in self.program.signals:
-            at = {"token": 1, "constant": 0, "state": 1}[s.kind]
-            after = {"token": 3, "constant": 1, "state": 2}[s.kind]
-            if s.kind == "state":
-                continue
+        for _, s in self.inputs:
+            heads, own = (1, 3) if s.kind == "token" else (0, 1)
             if s.dims[:1] == (function.beside,):
-                yield f"{s.name} = _merged({s.name}, {at}, {after})"
+                yield f"{s.name} = _merged({s.name}, {heads}, {own})"
             else:
-                yield f"{s.name} = {self.repeated(s.name, count, at)}"
-        one = sum(s.kind == "state" for s in self.program.signals) == 1
+                yield f"{s.name} = {self.repeated(s.name, count, heads)}"
+        one = len(self.states) == 1
         merged = "_merged(state, 1, 2)" if one else "tuple(_merged(x, 1, 2) for x in state)"
         yield f"state = None if state is None else {merged}"
 
-    def blocks(self, function: ir.Function, arguments: list[str], called: str) -> list[str]:
+    def blocks(self, function: ir.Function, called: str) -> list[str]:
         """The function that runs another on one chunk of time after the other."""
-        pairs = zip(self.program.arguments, self.program.signals, strict=True)
-        tokens = [own for own, s in pairs if s.kind == "token"]
-        given = [f"{name}_c" if name in tokens else name for name in arguments]
+        tokens = [own for own, s in self.inputs if s.kind == "token"]
+        given = [f"{own}_c" if own in tokens else own for own, _ in self.inputs]
         names = ", ".join(f"{name}_c" for name in tokens)
-        head = f"def {function.schedule}({', '.join([*arguments, 'state=None'])}"
+        head = f"def {function.schedule}({', '.join(own for own, _ in self.inputs)}, state=None"
         one = len(tokens) == 1
         return [
             f"{head}, chunk={function.chunk}):",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..language.graph import walk
+from ..language.graph import inputs
 from ..language.layer import Signal
 from ..language.tensor import Input, Tensor
 from .opaque import merged, substituted
@@ -43,12 +43,12 @@ def sweeps(made: Tiles, back: Reverse) -> tuple[Sweep, ...] | None:
         return None
     states = {*made.states, *(f"new_{n}" for n in made.states)}
     adjoints = {f"adjoint_{n}" for n in made.states}
-    if any(_inputs(x) & states for x in back.states.values()) or {*back.states} != {*made.states}:
+    if any(inputs(x) & states for x in back.states.values()) or {*back.states} != {*made.states}:
         return None
     gives: dict[tuple[bool, bool], dict[str, Tensor]] = {(True, False): {}}
     for name, x in back.factors.items():
-        backward = bool(_inputs(x) & adjoints)
-        if len(x.dims) != 1 or (backward and _inputs(x) & states):
+        backward = bool(inputs(x) & adjoints)
+        if len(x.dims) != 1 or (backward and inputs(x) & states):
             return None
         gives.setdefault((backward, x.dims == (rows,)), {})[name] = x
     out = [_sweep(made, back, *kind, gives[kind]) for kind in sorted(gives)]
@@ -81,7 +81,7 @@ def _sweep(
                 sums[name], over[x] = x, Input(name, x.dims)
     rest = dict(zip(gives, substituted(outputs, over), strict=True))
     moving = set(step)
-    if any(_inputs(x) & moving or x.dims != (lanes,) for x in rest.values()):
+    if any(inputs(x) & moving or x.dims != (lanes,) for x in rest.values()):
         return None
     if any(_sums_within(x, rows) for x in sums.values()):
         return None
@@ -89,25 +89,21 @@ def _sweep(
         Factor(f"adjoint_{n}", Input(f"adjoint_{n}", x.dims), False) for n, x in made.sums.items()
     ]
     tiles = Tiles(
-        layer,
-        lanes,
-        rows,
-        tuple(step),
-        (*made.factors, *seeds),
-        step,
-        sums,
-        Input("adjoint_y", (lanes,)),
-        True,
+        layer=layer,
+        lanes=lanes,
+        rows=rows,
+        states=tuple(step),
+        factors=(*made.factors, *seeds),
+        step=step,
+        sums=sums,
+        output=Input("adjoint_y", (lanes,)),
+        split=True,
     )
     return Sweep(tiles, backward, turned, rest)
 
 
 def _sums_within(x: Tensor, rows: str) -> bool:
     return any(top_sums(c, rows) for c in x.children)
-
-
-def _inputs(root: Tensor) -> set[str]:
-    return {x.name for x in walk(root) if isinstance(x, Input)}
 
 
 __all__ = ["Sweep", "sweeps"]

@@ -8,16 +8,16 @@ and sums over rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..language.gradient import adjoints
-from ..language.graph import walk
+from ..language.graph import inputs, reading, walk
 from ..language.layer import Layer
-from ..language.tensor import Concat, Dims, Eye, Input, Reindex, Tensor, add
-from .c_family import summed
+from ..language.tensor import Concat, Dims, Eye, Input, Product, Reindex, Tensor, add
+from .c_family import letters_of, summed
 from .factors import NoSchedule
-from .opaque import merged, reading, shared, substituted, topmost
+from .opaque import merged, shared, substituted, topmost
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,15 @@ def tiles(layer: Layer) -> Tiles:
     layer = shared(layer)
     names = [s.name for s in layer.of_kind("state")]
     roots = [*layer.step.values(), layer.output]
-    reads = reading(roots, names)
-    lanes = _lanes(layer, reads)
-    rows = _rows(layer, reads, lanes)
+    reads = reading(names, *roots)
+    moving = [x for x in walk(*roots) if x in reads]
+    lanes = _lanes(layer, moving)
+    rows = _rows(moving, lanes)
     factors = _factors(layer, roots, reads, lanes, rows)
     inside = substituted(roots, {x: Input(name, x.dims) for name, x in factors.items()})
     inside = merged(inside, {})
     tokens = {s.name for s in layer.of_kind("token")}
-    made = tuple(Factor(name, x, not _inputs(x) & tokens) for name, x in factors.items())
+    made = tuple(Factor(name, x, not inputs(x) & tokens) for name, x in factors.items())
     for node in walk(*inside):
         _check(node, lanes, rows)
     step, output = dict(zip(layer.step, inside[:-1], strict=True)), inside[-1]
@@ -88,34 +89,33 @@ def tiles(layer: Layer) -> Tiles:
         sums = {f"sum{i + 1}": x for i, x in enumerate(found)}
         (rest,) = substituted([output], {x: Input(n, x.dims) for n, x in sums.items()})
         deep = any(rows in summed_sizes(x) for s in found for c in s.children for x in walk(c))
-        if deep or _inputs(rest) & set(names) or any(rows in x.dims for x in walk(rest)):
+        if deep or inputs(rest) & set(names) or any(rows in x.dims for x in walk(rest)):
             free, sums = False, {}
         else:
             output = rest
-    return Tiles(layer, lanes, rows, tuple(names), made, step, sums, output, free)
-
-
-def _inputs(root: Tensor) -> set[str]:
-    return {x.name for x in walk(root) if isinstance(x, Input)}
+    return Tiles(
+        layer=layer,
+        lanes=lanes,
+        rows=rows,
+        states=tuple(names),
+        factors=made,
+        step=step,
+        sums=sums,
+        output=output,
+        split=free,
+    )
 
 
 def summed_sizes(node: Tensor) -> set[str]:
     """The sizes of the axes over which a node sums."""
-    if not summed(node):
+    if not isinstance(node, Product | Reindex):
         return set()
-    inputs, _, output = node.spec.partition("->")  # type: ignore[attr-defined]
-    groups = inputs.split(",")
-    return {
-        dim
-        for group, child in zip(groups, node.children, strict=True)
-        for c, dim in zip(group, child.dims, strict=True)
-        if c not in output
-    }
+    size = letters_of(node)
+    return {size[c] for c in summed(node)}
 
 
-def _lanes(layer: Layer, reads: Mapping[Tensor, bool]) -> str:
+def _lanes(layer: Layer, moving: Sequence[Tensor]) -> str:
     """The size along which nothing that reads a state is summed, and that the output has."""
-    moving = [x for x, own in reads.items() if own]
     coupled = {dim for x in moving for dim in summed_sizes(x)}
     if len(layer.output.dims) != 1:
         raise NoSchedule(f"its output has {len(layer.output.dims)} axes, not one")
@@ -127,15 +127,15 @@ def _lanes(layer: Layer, reads: Mapping[Tensor, bool]) -> str:
     return lane
 
 
-def _rows(layer: Layer, reads: Mapping[Tensor, bool], lanes: str) -> str | None:
+def _rows(moving: Sequence[Tensor], lanes: str) -> str | None:
     """The other size of what reads a state, or None."""
-    for x, own in reads.items():
-        if own and (len(set(x.dims)) < len(x.dims) or len(x.dims) > 2):
+    for x in moving:
+        if len(set(x.dims)) < len(x.dims) or len(x.dims) > 2:
             raise NoSchedule(f"what reads the state has the axes {', '.join(x.dims)}")
-    others = {dim for x, own in reads.items() if own for dim in x.dims} - {lanes}
+    others = sorted({dim for x in moving for dim in x.dims} - {lanes})
     if len(others) > 1:
         raise NoSchedule(f"there are {len(others)} axes beside {lanes}: {', '.join(others)}")
-    rows = next(iter(others), None)
+    rows = others[0] if others else None
     if rows is not None and not rows.isidentifier():
         raise NoSchedule(f"the axis {rows} is joined of parts")
     return rows
@@ -144,7 +144,7 @@ def _rows(layer: Layer, reads: Mapping[Tensor, bool], lanes: str) -> str | None:
 def _factors(
     layer: Layer,
     roots: list[Tensor],
-    reads: Mapping[Tensor, bool],
+    reads: Container[Tensor],
     lanes: str,
     rows: str | None,
 ) -> dict[str, Tensor]:
@@ -160,8 +160,8 @@ def _factors(
         seen.add(node)
         whole = len(node.dims) > 1
         spread = isinstance(node, Reindex) and not summed(node) and not isinstance(node.arg, Input)
-        bare = not any(isinstance(x, Input) for x in walk(node))
-        if reads[node] or bare or spread or (whole and _inputs(node) & tokens):
+        bare = not inputs(node)
+        if node in reads or bare or spread or (whole and inputs(node) & tokens):
             stack.extend(reversed(node.children))
         elif isinstance(node, Reindex) and not summed(node):
             stack.append(node.arg)

@@ -50,7 +50,7 @@ class BlockPrinter(TilePrinter):
         yield "    Signals x;"
         yield "    Gradients g;"
         yield "    long first, last, t0, steps;"
-        yield "    bool keeps;"
+        yield "    bool keeps, turned;"
         yield "    const T* y;"
         yield "    T* out;"
         for f in self.made.factors:
@@ -76,7 +76,9 @@ class BlockPrinter(TilePrinter):
         rooms = [f"room({n}, sizeof({kind}))" for kind, _, n in fields]
         yield f"    if (!memory.get({' + '.join(rooms) or '64'})) return false;"
         for kind, name, n in fields:
-            yield f"    b.{name} = memory.take<{kind}>({n});"
+            # What every token has a part of is written before it is read.
+            make = "take" if "STEPS" in n else "zeros"
+            yield f"    b.{name} = memory.{make}<{kind}>({n});"
         yield from self.fixed_factors()
         yield "    return true;"
         yield "}"
@@ -179,6 +181,7 @@ class BlockPrinter(TilePrinter):
         if self.decays:
             yield "    if (b.steps < WORTH) return false;"
         yield "    if (!factors(b)) return false;"
+        yield from indented(self.fetched_back())
         yield from indented(self.cleared())
         if self.sums_again or self.output_sinks() or not self.sweeps:
             yield from self.over_lanes("backward_lanes", "BACKWARD_LANES")
@@ -208,6 +211,23 @@ class BlockPrinter(TilePrinter):
         yield "    return true;"
         yield "}"
 
+    def fetched_back(self) -> list[str]:
+        """Fetch where this block's gradients go, and what the next block, that before, reads."""
+        rows = [(identifier(s.name), f"({count(s.dims)})") for s in self.tokens if s.dims]
+        new = [f"claim(b.g.{name} + (b.t0 + t) * {n}, {n});" for name, n in rows]
+        old = [f"fetch(x.{name} + (b.t0 - STEPS + t) * {n}, {n});" for name, n in rows]
+        old.append(f"fetch(b.y + (t - STEPS) * {self.d}, {self.d});")
+        for name in self.made.states:
+            each = f"(({self.canonical(self.made.dims(name))}) / STEPS + 1)"
+            old.append(f"fetch(b.memory_{name} - record(size) + t * {each}, {each});")
+        return [
+            "for (long t = 0; t < b.steps; ++t) {",
+            *indented(new),
+            "    if (b.t0 == 0) continue;",
+            *indented(old),
+            "}",
+        ]
+
     def cleared(self) -> list[str]:
         """Let the adjoints begin to which kernels add."""
         added = self.reverse.from_output if self.sweeps else self.got
@@ -235,9 +255,15 @@ class BlockPrinter(TilePrinter):
                     each = f"{self.canonical(m.dims(n))} * sizeof(T)"
                     yield f"__builtin_memcpy(b.along_{n}, b.memory_{n}, {each});"
             yield f"{s.name}(b);"
-        if self.decays or any(s.sweep.turned for s in backward):
+        turned = any(s.sweep.turned for s in backward)
+        if self.decays or turned:
+            yield "if (!b.turned) {"
             for n in m.states:
-                yield f"turn(b.lambda_{n}, b.turned_adjoint_{n}, {self.n}, pitch, first, last);"
+                yield f"    turn(b.lambda_{n}, b.turned_adjoint_{n}, {self.n}, pitch, first, last);"
+            yield "}"
+        if turned:
+            # From here on the adjoint is handed on in both orders.
+            yield "b.turned = true;"
         yield from self.decay_of_the_state()
         for n in m.states:
             yield f"b.along_adjoint_{n} = b.lambda_{n};"

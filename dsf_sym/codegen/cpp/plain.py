@@ -108,7 +108,7 @@ class PlainPrinter:
         yield "    Memory memory;"
         yield f"    if (!memory.get({' + '.join(rooms)})) return false;"
         for name, n in fields:
-            yield f"    T* {name} = memory.take<T>({n}); (void){name};"
+            yield f"    T* {name} = memory.zeros<T>({n}); (void){name};"
 
     def fields(self, *groups: Lets) -> list[tuple[str, str]]:
         """The arrays of assignments."""

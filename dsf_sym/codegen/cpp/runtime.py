@@ -240,13 +240,21 @@ static void turn(const T* from, T* to, long rows, long pitch, long first, long l
         for (long c = r < r1 ? c1 : first; c < last; ++c) to[c * across + r] = from[r * pitch + c];
 }
 
-// Memory that is zero at first and starts at a multiple of a vector.
+// Bring what will be read, or written, into the second cache.
+INLINE void fetch(const T* p, long count) {
+    for (long i = 0; i < count; i += W) __builtin_prefetch(p + i, 0, 2);
+}
+INLINE void claim(const T* p, long count) {
+    for (long i = 0; i < count; i += W) __builtin_prefetch(p + i, 1, 2);
+}
+
+// Memory that starts at a multiple of a vector.
 struct Memory {
     char* block;
     char* next;
     Memory() : block(0), next(0) {}
     bool get(unsigned long bytes) {
-        block = (char*)__builtin_calloc(bytes + 128, 1);
+        block = (char*)__builtin_malloc(bytes + 128);
         next = (char*)(((unsigned long)block + 63) & ~63UL);
         return block != 0;
     }
@@ -255,6 +263,12 @@ struct Memory {
     X* take(long count) {
         X* p = (X*)next;
         next += (count * (long)sizeof(X) + 63) & ~63L;
+        return p;
+    }
+    template <class X>
+    X* zeros(long count) {
+        X* p = take<X>(count);
+        __builtin_memset((void*)p, 0, count * sizeof(X));
         return p;
     }
 };

@@ -54,6 +54,8 @@ class TaskPrinter(BlockPrinter):
         yield ""
         yield from self.helpers()
         yield ""
+        yield from self.record()
+        yield ""
         yield from super().text()
         if self.folded:
             yield ""
@@ -64,8 +66,6 @@ class TaskPrinter(BlockPrinter):
             yield ""
             yield from self.folded.text()
             yield "}"
-        yield ""
-        yield from self.record()
         yield ""
         yield from self.forward_task()
         yield ""
@@ -110,12 +110,14 @@ INLINE V inside(V x, long lanes) {
             yield "    b.g = g;"
         keeps = "false" if backward else "true"
         yield f"    b.keeps = {keeps};"
+        yield "    b.turned = false;"
         yield "    Memory memory;"
         yield f"    if (!begin_{way}(b, memory)) return false;"
         yield f"    const long pitch = whole({self.d}); (void)pitch;"
         if self.folds(backward):
             yield "    folded::Block f = {size, x, b.g, first, last};"
             yield f"    f.keeps = {keeps};"
+            yield "    f.turned = false;"
             yield "    Memory other;"
             yield "    if (size.L >= folded::WORTH)"
             yield f"        if (!folded::begin_{way}(f, other)) return false;"
@@ -140,7 +142,10 @@ INLINE V inside(V x, long lanes) {
                 yield f"        f.lambda_{name} = b.lambda_{name};"
             elif not self.has(self.made.dims(name))[1]:
                 yield f"        f.next_{name} = b.next_{name};"
-        yield f"        if (!folded::{way}_block(f)) {way}_block(b);"
+        yield f"        if (!folded::{way}_block(f)) {{"
+        yield f"            {way}_block(b);"
+        yield "            f.turned = false;"
+        yield "        }"
 
     def forward_task(self) -> Iterator[str]:
         """One sequence from its first token to its last."""

@@ -111,40 +111,48 @@ class ChunkSums(CudaTiles):
             "}",
         ]
 
-    def scores(self, to: str, terms: str, a: str, b: str, result: str) -> list[str]:
+    def scores(self, to: str, terms: str, *, a: str, b: str, result: str) -> list[str]:
         """The products of pairs of tokens, zero where j is not before i."""
         before = f"j {'<' if self.memory.old else '<='} i"
         return product(
-            f"steps, steps, {terms}", a, b, [f"{to}[i * PITCH + j] = {before} ? {result} : T(0);"]
+            f"steps, steps, {terms}",
+            a=a,
+            b=b,
+            result=[f"{to}[i * PITCH + j] = {before} ? {result} : T(0);"],
         )
 
     def read(
-        self, weight: str, own: str, factor: str, state: str, result: Sequence[str]
+        self, weight: str, own: str, *, factor: str, state: str, result: Sequence[str]
     ) -> list[str]:
         """Σ_k weight(i, k) own(k, j) + Σ_k factor(i, k) state(k, j) for every token and lane."""
         a = f"k < steps ? {weight} : {factor}"
         b = f"k < steps ? {own} : {state}[(k - steps) * TILE + j]"
-        return product("steps, lanes, steps + N", a, b, result)
+        return product("steps, lanes, steps + N", a=a, b=b, result=result)
+
+    def written(self, token: str, lane: str) -> str:
+        """What a token writes along the lanes, which are counted from `first`."""
+        return self.of("value", token, lane)
 
     def outputs(self, weight: str, result: str) -> list[str]:
         """The readouts of the tokens at hand."""
         row = f"from_start[i] * {self.of('row', 'i', 'k - steps')}"
-        return self.read(weight, self.of("value", "k", "j"), row, "state", [result])
+        return self.read(weight, self.written("k", "j"), factor=row, state="state", result=[result])
 
-    def moved(self, state: str, weight: str, column: str, value: str) -> list[str]:
+    def moved(self, state: str, weight: str, *, column: str, value: str) -> list[str]:
         """P(end, start) times the state, and the sum of the tokens' outer products."""
         entry = f"{state}[i * TILE + j]"
         total = f"{self.of('decay', '0')} * to_end[0]" if self.has_factor("decay") else "1"
         result = [f"{entry} = total * {entry} + sum;"]
         return [
             f"const T total = {total};",
-            *product("N, lanes, steps", f"{weight}[k] * {column}", value, result),
+            *product("N, lanes, steps", a=f"{weight}[k] * {column}", b=value, result=result),
         ]
 
     def next_state(self) -> list[str]:
         """The state after the tokens at hand."""
-        column, value = self.of("column", "k", "i"), self.of("value", "k", "j")
-        return self.moved("state", "to_end", column, value)
+        return self.moved(
+            "state", "to_end", column=self.of("column", "k", "i"), value=self.written("k", "j")
+        )
 
 
 __all__ = ["ChunkSums"]

@@ -136,31 +136,25 @@ class CudaChunks(ChunkSums):
         yield "    for (; t0 < L; t0 += TOKENS) {"
         yield "        steps = (int)least(TOKENS, L - t0);"
         yield from indented(self.prelude_of(), 2)
-        yield from indented(self.loops.barrier(), 2)
         yield "        if (keep && t0 % STEPS == 0) {"
         yield from indented(self.keeping("t0 / STEPS", {name: f"state{CELL}"}), 3)
         yield "        }"
         yield from indented(self.decays(), 2)
-        yield "        __syncthreads();"
         yield from indented(self.chunk(), 2)
-        yield "        __syncthreads();"
         line = f"y[(t0 + t) * {size(self.lanes)} + e0] = {self.y_at('e0')};"
         yield from indented(self.each_output(line), 2)
         yield "    }"
-        yield "    __syncthreads();"
         yield from indented(self.each_cell(f"if (row && live) last_{name}{where} = state{CELL};"))
         yield "}"
 
     def chunk(self) -> Iterator[str]:
         """The outputs of the tokens at hand, and the state after them."""
         q, k = self.of("row", "i", "k"), self.of("column", "j", "k")
-        yield from self.scores("decays", "N", q, k, "decays[i * PITCH + j] * sum")
-        yield "__syncthreads();"
+        yield from self.scores("decays", "N", a=q, b=k, result="decays[i * PITCH + j] * sum")
         yield from self.outputs("decays[i * PITCH + k]", self.output())
-        yield "__syncthreads();"
         yield from self.next_state()
 
-    def written(self) -> Iterator[str]:
+    def solution(self) -> Iterator[str]:
         """What the tokens at hand write, where it is not a factor."""
         return iter(())
 
@@ -193,32 +187,26 @@ class CudaChunks(ChunkSums):
         yield "            ONE_BY_ONE"
         yield "            for (t0 = from;; t0 += TOKENS) {"
         yield "                steps = (int)least(TOKENS, L - t0);"
-        yield "                __syncthreads();"
         yield from indented(self.prelude_of(), 4)
-        yield from indented(self.loops.barrier(), 4)
         yield from indented(self.decays(), 4)
-        yield "                __syncthreads();"
-        yield from indented(self.written(), 4)
+        yield from indented(self.solution(), 4)
         yield "                if (t0 == from + done) break;"
         yield from indented(self.next_state(), 4)
         yield "            }"
         yield from indented(self.adjoints(), 3)
-        yield "            __syncthreads();"
         yield from indented(self.given(self.token_grads), 3)
         yield "        }"
         yield "    }"
         yield f"    T back_{name}[ROWS];"
-        yield from indented(self.each_cell(f"back_{name}[i] = adjoint{CELL};"))
+        yield from indented(self.each_cell(f"if (row && live) back_{name}[i] = adjoint{CELL};"))
         yield from indented(self.ended())
         yield "}"
 
     def adjoints(self) -> Iterator[str]:
         """The adjoints of the factors of the tokens at hand, and of the state before them."""
         yield from self.pairs()
-        yield "__syncthreads();"
         if self.has_factor("decay"):
             yield from self.carried()
-            yield "__syncthreads();"
         later = "decays[k * PITCH + i] * {}[k * PITCH + i]"
         before = "decays[i * PITCH + k] * {}[i * PITCH + k]"
         y = self.y_of("i", "j")
@@ -226,7 +214,9 @@ class CudaChunks(ChunkSums):
         if self.has_factor("skip"):
             given.append(f"{self.to('skip', 'i', 'j')} = {y};")
         own = f"to_end[i] * {self.of('column', 'i', 'k - steps')}"
-        yield from self.read(later.format("keys"), self.seed("k", "j"), own, "adjoint", given)
+        yield from self.read(
+            later.format("keys"), self.seed("k", "j"), factor=own, state="adjoint", result=given
+        )
         if self.has_factor("gate"):
             yield from self.outputs(
                 before.format("keys"), f"{self.to('gate', 'i', 'j')} = {y} * sum;"
@@ -238,13 +228,12 @@ class CudaChunks(ChunkSums):
             entry = self.to(name, "i", "j")
             yield from product(
                 "steps, N, steps",
-                weight.format("values"),
-                self.of(other, "k", "j"),
-                [f"{entry} = {start}[i] * {entry} + sum;"],
+                a=weight.format("values"),
+                b=self.of(other, "k", "j"),
+                result=[f"{entry} = {start}[i] * {entry} + sum;"],
             )
-        yield "__syncthreads();"
         yield from self.moved(
-            "adjoint", "from_start", self.of("row", "k", "i"), self.seed("k", "j")
+            "adjoint", "from_start", column=self.of("row", "k", "i"), value=self.seed("k", "j")
         )
         if self.has_factor("decay"):
             yield from self.of_decays()
@@ -253,14 +242,16 @@ class CudaChunks(ChunkSums):
         """The products of pairs of tokens, and what the state and its adjoint give each token."""
         q, k = self.of("row", "i", "k"), self.of("column", "j", "k")
         seed = self.seed("i", "k")
-        yield from self.scores("keys", "N", q, k, "sum")
-        yield from self.scores("values", "lanes", seed, self.of("value", "j", "k"), "sum")
+        yield from self.scores("keys", "N", a=q, b=k, result="sum")
+        yield from self.scores("values", "lanes", a=seed, b=self.written("j", "k"), result="sum")
         for name, factor, state in (
             ("row", seed, "state"),
-            ("column", self.of("value", "i", "k"), "adjoint"),
+            ("column", self.written("i", "k"), "adjoint"),
         ):
             result = [f"{self.to(name, 'i', 'j')} = sum;"]
-            yield from product("steps, N, lanes", factor, f"{state}[j * TILE + k]", result)
+            yield from product(
+                "steps, N, lanes", a=factor, b=f"{state}[j * TILE + k]", result=result
+            )
         yield from self.cleared_lanes()
 
     def cleared_lanes(self) -> Iterator[str]:
@@ -270,23 +261,27 @@ class CudaChunks(ChunkSums):
                 if f.dims == (self.lanes,):
                     yield from self.cleared(f"to_{f.name}", f.dims, "TOKENS")
 
+    def passing(self) -> list[tuple[str, str]]:
+        """The factors that a state before or after is multiplied by, and where their sums go."""
+        return [("row", "at_start"), ("column", "at_end")]
+
     def carried(self) -> Iterator[str]:
         """What passes through all decays of the chunk from the start, to the end, and both."""
-        yield "ONE_BY_ONE"
-        yield "for (int m = warp; m <= 2 * steps; m += WARPS) {"
-        yield "    const int own = m < steps ? m : m - steps;"
+        for name, array in self.passing():
+            yield "ONE_BY_ONE"
+            yield "for (int m = warp; m < steps; m += WARPS) {"
+            yield "    T s = 0;"
+            yield "    for (int k = thread % 32; k < N; k += 32)"
+            yield f"        s += {self.of(name, 'm', 'k')} * {self.to(name, 'm', 'k')};"
+            yield "    s = over_warp(s);"
+            yield f"    if (thread % 32 == 0) {array}[m] = s;"
+            yield "}"
+        yield "if (warp == 0) {"
         yield "    T s = 0;"
-        yield "    if (m < steps) {"
-        for name in ("row", "column"):
-            yield "        for (int k = thread % 32; k < N; k += 32)"
-            yield f"            s += {self.of(name, 'own', 'k')} * {self.to(name, 'own', 'k')};"
-            yield f"    }} else {'if (m < 2 * steps) ' if name == 'row' else ''}{{"
-        yield "        for (int e = thread % 32; e < N * TILE; e += 32)"
-        yield "            if (e % TILE < lanes) s += state[e] * adjoint[e];"
-        yield "    }"
+        yield "    for (int e = thread; e < N * TILE; e += 32)"
+        yield "        if (e % TILE < lanes) s += state[e] * adjoint[e];"
         yield "    s = over_warp(s);"
-        to = "(m < steps ? at_start[own] : m < 2 * steps ? at_end[own] : *at_both)"
-        yield f"    if (thread % 32 == 0) {to} = s;"
+        yield "    if (thread == 0) at_both[0] = s;"
         yield "}"
 
     def of_decays(self) -> Iterator[str]:
@@ -295,21 +290,29 @@ class CudaChunks(ChunkSums):
         yield "ONE_BY_ONE"
         yield "for (int m = thread; m <= steps; m += THREADS) {"
         yield "    const bool end = m == steps;"
-        yield "    T s = end ? *at_both : at_start[m];"
+        yield "    T s = end ? at_both[0] : at_start[m];"
         yield "    for (int i = 0; i <= m && i < steps; ++i) {"
         yield "        const int e = m * PITCH + i;"
         yield "        const T pair = end ? at_end[i] : keys[e] * values[e];"
         yield "        const T given = s * (end ? to_end[i] : decays[e]);"
-        yield f"        (end ? {to} : keys[e]) = given;"
+        yield f"        if (end) {to} = given;"
+        yield "        else keys[e] = given;"
         yield f"        s = {self.of('decay', 'i')} * s + pair;"
         yield "    }"
         yield "}"
-        yield "__syncthreads();"
-        yield "for (int i = thread; i < steps; i += THREADS) {"
-        yield f"    T s = {to};"
-        yield "    for (int m = i; m < steps; ++m) s += keys[m * PITCH + i];"
-        yield f"    {to} = s;"
-        yield "}"
+        yield from self.gathered_decays("keys", "t")
+
+    def gathered_decays(self, pairs: str, start: str) -> list[str]:
+        """Add to the adjoint of a decay what passes through it to tokens from `start`."""
+
+        def body(index: list[str]) -> list[str]:
+            return [
+                f"T s = {self.to('decay', 't')};",
+                f"for (int m = {start}; m < steps; ++m) s += {pairs}[m * PITCH + t];",
+                f"{self.to('decay', 't')} = s;",
+            ]
+
+        return self.loops.each((), body, tokens=True)
 
 
 __all__ = ["Chunked", "CudaChunks", "chunked"]

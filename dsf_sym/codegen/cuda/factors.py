@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...errors import LanguageError
 from ...language.gradient import adjoints
-from ...language.graph import walk
+from ...language.graph import inputs
 from ...language.tensor import Dims, Input, Tensor
 from ..c_family import Place
 from ..cpp.loops import Lets, parted
@@ -37,7 +37,7 @@ class CudaFactors:
             self.reverse = None
         self.prelude = parted({f.name: f.value for f in made.factors if not f.constant}, "part")
         fixed = parted({f.name: f.value for f in made.factors if f.constant}, "fixed")
-        read = {x.name for _, node in fixed.lets for x in walk(node) if isinstance(x, Input)}
+        read = inputs(*(x for _, x in fixed.lets))
         self.registers: dict[str, Tensor] = {}
         for n, x in fixed.lets:
             f = self.factor(n)
@@ -165,8 +165,6 @@ class CudaFactors:
         out = list(loops.lines(lets, target, tokens=tokens))
         constants = {f"grad_{s.name}" for s in self.layer.of_kind("constant")}
         sums = [(n, x) for n, x in lets.lets if n in constants]
-        if sums:
-            out += loops.barrier()
         head = "for (int t = 0; t < steps; ++t) " if tokens else ""
         for name, x in sums:
 

@@ -1,11 +1,10 @@
-"""Assignments over arrays by all threads of a block, as CUDA C, with barriers where one reads."""
+"""Assignments over arrays by all threads of a block, as CUDA C."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ...language.graph import walk
 from ...language.tensor import Dims, Input, Product, Reindex, Tensor
 from ..c_family import Place, count, entry, letters_of, linear, size, summed
 from ..cpp.loops import Lets
@@ -35,7 +34,7 @@ class Array:
         return f"ARRAY({number}, {self.name}, {times}({padded(self.dims, self.pad)}))"
 
 
-@dataclass
+@dataclass(frozen=True)
 class BlockLoops:
     """Loops that assign arrays, entry by entry, each entry by one thread.
 
@@ -45,7 +44,6 @@ class BlockLoops:
 
     place: Place
     lanes: str | None = None
-    written: set[str] = field(default_factory=set)
 
     def part(self, dims: Dims) -> Dims:
         """The axes of what a block has."""
@@ -54,22 +52,14 @@ class BlockLoops:
     def lines(
         self, lets: Lets, target: Callable[[str, Sequence[str]], str], *, tokens: bool = False
     ) -> Iterator[str]:
-        """The loops; a barrier stands before the first that reads what was written since one."""
+        """The loops."""
         for name, node in lets.lets:
-            if self.written & {x.name for x in walk(node) if isinstance(x, Input)}:
-                yield from self.barrier()
 
             def body(at: list[str], name: str = name, node: Tensor = node) -> list[str]:
                 return self._one(name, node, at, target)
 
             copies = isinstance(node, Input)
             yield from self.each(node.dims, body, tokens=tokens, unrolled=copies)
-            self.written.add(name)
-
-    def barrier(self) -> list[str]:
-        """Wait for all threads."""
-        self.written.clear()
-        return ["__syncthreads();"]
 
     def each(
         self,

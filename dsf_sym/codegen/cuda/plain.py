@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...language.layer import Layer, Signal
+from ...language.layer import Layer
 from ...language.tensor import Dims, Input
-from ..c_family import count
+from ..c_family import count, linear
 from ..cpp.loops import Lets
 from ..cpp.plain import PlainPrinter
+from .barriers import with_barriers
 from .loops import Array, BlockLoops, at, indented
 from .signature import Signature
 
@@ -34,6 +35,7 @@ class CudaPlain:
         self.fixed, self.forward_lets = made.fixed, made.forward_lets
         self.step_lets, self.back_lets = made.step_lets, made.back_lets
         self.signature = Signature(layer, self.slots)
+        self.loops = BlockLoops(lambda x, index: at(x.name, x.dims, index))
 
     def slots(self, dims: Dims) -> bool:
         """Never: a sequence has one block."""
@@ -60,10 +62,10 @@ class CudaPlain:
 
     def text(self) -> Iterator[str]:
         """The kernels."""
-        yield from self.forward()
+        yield from with_barriers([*self.forward()])
         if self.differentiable:
             yield ""
-            yield from self.backward()
+            yield from with_barriers([*self.backward()])
 
     def lines(self, lets: Lets, when: str) -> list[str]:
         """The loops of assignments; when: "forward", "again" for past states, or "back"."""
@@ -87,12 +89,15 @@ class CudaPlain:
                 return at(f"past_{name.removeprefix('new_')}", dims[name], index, "t + 1 - from")
             return at(f"{'now' if when == 'again' else 'at'}_{name}", dims[name], index)
 
-        loops = BlockLoops(place)
-        return [*loops.lines(lets, target), *loops.barrier()] if lets.lets else []
+        return list(BlockLoops(place).lines(lets, target))
 
-    def each(self, s: Signal, line: str) -> list[str]:
-        """The statement for every entry `e` of a signal."""
-        return [f"for (int e = thread; e < {count(s.dims)}; e += THREADS) {line}"]
+    def each(self, dims: Dims, line: str) -> list[str]:
+        """The statement for every entry, whose number it has as {}."""
+
+        def body(index: list[str]) -> list[str]:
+            return [line.replace("{}", linear(dims, index))]
+
+        return self.loops.each(dims, body, unrolled=True)
 
     def kept(self, chunk: str) -> str:
         """Where the states of one chunk are kept."""
@@ -113,27 +118,27 @@ class CudaPlain:
         yield from self.start(False)
         for s in self.states:
             constant = self.layer.start.get(s.name)
-            other = f"in_{constant}[e]" if constant else "T(0)"
+            other = f"in_{constant}[{{}}]" if constant else "T(0)"
             first = f"first_{s.name}"
-            line = f"at_{s.name}[e] = {first} ? {first}[e] : {other};"
-            yield from indented(self.each(s, line))
-        yield "    __syncthreads();"
+            line = f"at_{s.name}[{{}}] = {first} ? {first}[{{}}] : {other};"
+            yield from indented(self.each(s.dims, line))
         yield "    ONE_BY_ONE"
         yield "    for (; t < L; ++t) {"
         yield "        if (keep && t % STEPS == 0) {"
         yield f"            T* to = keep + {self.kept('t / STEPS')};"
         for s in self.states:
-            yield from indented(self.each(s, f"to[e] = at_{s.name}[e];"), 3)
+            yield from indented(self.each(s.dims, f"to[{{}}] = at_{s.name}[{{}}];"), 3)
             yield f"            to += {count(s.dims)};"
         yield "        }"
         yield from indented(self.lines(self.forward_lets, "forward"), 2)
-        yield f"        for (int e = thread; e < {out}; e += THREADS) y[t * ({out}) + e] = at_y[e];"
+        yield from indented(
+            self.each(self.layer.output.dims, f"y[t * ({out}) + {{}}] = at_y[{{}}];"), 2
+        )
         for s in self.states:
-            yield from indented(self.each(s, f"at_{s.name}[e] = at_new_{s.name}[e];"), 2)
-        yield "        __syncthreads();"
+            yield from indented(self.each(s.dims, f"at_{s.name}[{{}}] = at_new_{s.name}[{{}}];"), 2)
         yield "    }"
         for s in self.states:
-            yield from indented(self.each(s, f"last_{s.name}[e] = at_{s.name}[e];"))
+            yield from indented(self.each(s.dims, f"last_{s.name}[{{}}] = at_{s.name}[{{}}];"))
         yield "}"
 
     def backward(self) -> Iterator[str]:
@@ -143,15 +148,15 @@ class CudaPlain:
         yield from self.start(True)
         for s in self.states:
             last = f"last_{s.name}"
-            line = f"at_adjoint_{s.name}[e] = {last} ? {last}[e] : T(0);"
-            yield from indented(self.each(s, line))
+            line = f"at_adjoint_{s.name}[{{}}] = {last} ? {last}[{{}}] : T(0);"
+            yield from indented(self.each(s.dims, line))
         yield "    for (Long from = (L - 1) / STEPS * STEPS; from >= 0; from -= STEPS) {"
         yield "        const Long upto = least(from + STEPS, L);"
         yield f"        const T* kept = keep + {self.kept('from / STEPS')};"
         for s in self.states:
-            yield from indented(self.each(s, f"past_{s.name}[e] = kept[e];"), 2)
+            line = f"past_{s.name}[(0) * ({count(s.dims)}) + {{}}] = kept[{{}}];"
+            yield from indented(self.each(s.dims, line), 2)
             yield f"        kept += {count(s.dims)};"
-        yield "        __syncthreads();"
         yield "        ONE_BY_ONE"
         yield "        for (t = from; t + 1 < upto; ++t) {"
         yield from indented(self.lines(self.step_lets, "again"), 3)
@@ -160,26 +165,24 @@ class CudaPlain:
         yield "        for (t = upto - 1; t >= from; --t) {"
         yield from indented(self.lines(self.back_lets, "back"), 3)
         for s in self.states:
-            value = f"at_to_{s.name}[e]" if f"to_{s.name}" in given else "T(0)"
-            yield from indented(self.each(s, f"at_adjoint_{s.name}[e] = {value};"), 3)
+            value = f"at_to_{s.name}[{{}}]" if f"to_{s.name}" in given else "T(0)"
+            yield from indented(self.each(s.dims, f"at_adjoint_{s.name}[{{}}] = {value};"), 3)
         for s in self.inputs:
             if f"to_{s.name}" in given:
-                where = f"t * ({count(s.dims)}) + e" if s.kind == "token" else "e"
+                token = f"t * ({count(s.dims)}) + " if s.kind == "token" else ""
                 sign = "=" if s.kind == "token" else "+="
-                line = f"grad_{s.name}[{where}] {sign} at_to_{s.name}[e];"
-                yield from indented(self.each(s, line), 3)
-        yield "            __syncthreads();"
+                line = f"grad_{s.name}[{token}{{}}] {sign} at_to_{s.name}[{{}}];"
+                yield from indented(self.each(s.dims, line), 3)
         yield "        }"
         yield "    }"
-        yield "    __syncthreads();"
         for s in self.states:
             constant = self.layer.start.get(s.name)
-            line = f"begin_{s.name}[e] = at_adjoint_{s.name}[e];"
-            yield from indented(self.each(s, line))
+            line = f"begin_{s.name}[{{}}] = at_adjoint_{s.name}[{{}}];"
+            yield from indented(self.each(s.dims, line))
             if constant:
-                line = f"grad_{constant}[e] += at_adjoint_{s.name}[e];"
+                line = f"grad_{constant}[{{}}] += at_adjoint_{s.name}[{{}}];"
                 yield f"    if (!first_{s.name})"
-                yield from indented(self.each(s, line), 2)
+                yield from indented(self.each(s.dims, line), 2)
         yield "}"
 
 

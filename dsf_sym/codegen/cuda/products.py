@@ -106,7 +106,7 @@ __device__ __forceinline__ T over_warp(T x) {
 """
 
 
-def product(shape: str, a: str, b: str, result: Sequence[str]) -> list[str]:
+def product(shape: str, *, a: str, b: str, result: Sequence[str]) -> list[str]:
     """One product: `a` is the text of entry i, k, `b` that of k, j; `result` takes `sum` at i, j.
 
     shape: the numbers of i, of j and of k.

@@ -45,8 +45,6 @@ class CudaRows(CudaFactors):
         yield "    Long t0 = 0; (void)t0;"
         yield "    int steps = 0; (void)steps;"
         yield from indented(self.loops.lines(self.fixed, self.target))
-        if self.loops.written:
-            yield from indented(self.loops.barrier())
         if self.matrices:
             for f in self.matrices:
                 yield f"    T fixed_{f.name}[ROWS];"

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ...language.graph import walk
+from ...language.graph import inputs
 from ...language.tensor import Dims, Input
 from ..c_family import size
 from ..cpp.loops import Lets, parted
 from ..opaque import merged
 from ..passes import Sink
+from .barriers import with_barriers
 from .loops import Array, BlockLoops, at, indented
 from .maps import Scanned
 from .rows import CudaRows
@@ -67,8 +68,8 @@ class CudaScan(CudaRows):
         """The states, old and new, that the output reads when those of all tokens are there."""
         assert self.after is not None
         names = {x: dims for n, dims in self.maps.states.items() for x in (n, f"new_{n}")}
-        inputs = {x.name for _, root in self.after.lets for x in walk(root) if isinstance(x, Input)}
-        return {n: dims for n, dims in names.items() if n in inputs}
+        read = inputs(*(x for _, x in self.after.lets))
+        return {n: dims for n, dims in names.items() if n in read}
 
     def of_rows(self, dims: Dims) -> Dims:
         """The axes of what one lane has."""
@@ -78,7 +79,7 @@ class CudaScan(CudaRows):
         """The kernel."""
         yield from SCAN.strip("\n").split("\n")
         yield ""
-        yield from self.forward()
+        yield from with_barriers([*self.forward()])
 
     def forward(self) -> Iterator[str]:
         """The forward kernel."""
@@ -98,10 +99,8 @@ class CudaScan(CudaRows):
         yield "    for (; t0 < L; t0 += TOKENS) {"
         yield "        steps = (int)least(TOKENS, L - t0);"
         yield from indented(self.prelude_of(), 2)
-        yield from indented(self.loops.barrier(), 2)
         yield from indented(self.map_of_segment(), 2)
         yield from indented(self.map_of_warp(), 2)
-        yield "        __syncthreads();"
         yield from indented(self.state_at_start(), 2)
         yield "        const int from = segment * EACH;"
         yield "        if (keep && from < steps && (t0 + from) % STEPS == 0) {"
@@ -109,7 +108,6 @@ class CudaScan(CudaRows):
         yield from indented(self.keeping("(t0 + from) / STEPS", cells), 3)
         yield "        }"
         yield from indented(self.through_segment(), 2)
-        yield "        __syncthreads();"
         yield from indented(self.outputs(), 2)
         yield "    }"
         for name in states:
@@ -244,7 +242,7 @@ class CudaScan(CudaRows):
             return at(f"at_{name}", lets.dims[name], index, "t")
 
         loops = BlockLoops(place)
-        return [*loops.lines(lets, target, tokens=True), *loops.barrier()]
+        return list(loops.lines(lets, target, tokens=True))
 
 
 __all__ = ["CudaScan"]

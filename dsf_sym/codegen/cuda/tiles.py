@@ -9,12 +9,14 @@ at their start, and the adjoint runs through them in reverse.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ...language.tensor import Dims, Tensor
 from ..c_family import count, size
 from ..passes import Sink
 from ..tiles import Factor, Tiles
-from .loops import indented
+from .barriers import with_barriers
+from .loops import at, indented
 from .rows import CudaRows
 from .signature import Signature
 
@@ -49,10 +51,10 @@ class CudaTiles(CudaRows):
 
     def text(self) -> Iterator[str]:
         """The kernels."""
-        yield from self.forward()
+        yield from with_barriers([*self.forward()])
         if self.reverse is not None:
             yield ""
-            yield from self.backward()
+            yield from with_barriers([*self.backward()])
 
     def forward(self) -> Iterator[str]:
         """The forward kernel."""
@@ -74,7 +76,6 @@ class CudaTiles(CudaRows):
         yield from indented(self.keeping("t0 / STEPS", cells), 3)
         yield "        }"
         yield from indented(self.prelude_of(), 2)
-        yield from indented(self.loops.barrier(), 2)
         yield "        ONE_BY_ONE"
         yield "        for (int t = 0; t < steps; ++t) {"
         sinks = [
@@ -84,7 +85,6 @@ class CudaTiles(CudaRows):
         sinks.append(Sink(m.output, f"if (live && group == 0) {self.y_at('lane')} = {{}};"))
         yield from indented(self.token("now").lines(sinks), 3)
         yield "        }"
-        yield from indented(self.loops.barrier(), 2)
         yield from indented(self.each_output(f"y[(t0 + t) * {d} + e0] = {self.y_at('e0')};"), 2)
         yield "    }"
         for name in m.states:
@@ -96,7 +96,6 @@ class CudaTiles(CudaRows):
         """The backward kernel."""
         m = self.made
         assert self.reverse is not None
-        d = size(self.lanes)
         yield from self.signature.backward()
         yield from self.start(True)
         for name in m.states:
@@ -122,51 +121,57 @@ class CudaTiles(CudaRows):
             line = f"past_{name}[i] = kept{self.entry_of(name)};"
             yield from indented(self.each_entry(m.dims(name), [line]), 2)
             yield f"        kept += {count(m.dims(name))};"
-        yield "        ONE_BY_ONE"
-        yield "        for (int done = 0; done < upto; done += TOKENS) {"
-        yield "            t0 = from + done;"
-        yield "            steps = (int)least(TOKENS, upto - done);"
-        yield "            __syncthreads();"
-        yield from indented(self.prelude_of(), 3)
-        yield from indented(self.loops.barrier(), 3)
-        yield "            ONE_BY_ONE"
-        yield "            for (int t = 0; t < steps; ++t) {"
+        yield from indented(self.recomputed(), 2)
+        yield from indented(self.adjoint_pass(), 2)
+        yield "    }"
+        yield from indented(self.ended())
+        yield "}"
+
+    def recomputed(self) -> Iterator[str]:
+        """The states of the tokens from one that is kept to the next."""
+        m = self.made
+        yield "ONE_BY_ONE"
+        yield "for (int done = 0; done < upto; done += TOKENS) {"
+        yield "    t0 = from + done;"
+        yield "    steps = (int)least(TOKENS, upto - done);"
+        yield from indented(self.prelude_of())
+        yield "    ONE_BY_ONE"
+        yield "    for (int t = 0; t < steps; ++t) {"
         for name in m.states:
             many = self.registers_of(name)
-            yield f"                T* const next_{name} = past_{name} + (done + t + 1) * {many};"
+            yield f"        T* const next_{name} = past_{name} + (done + t + 1) * {many};"
         sinks = [
             Sink(x, f"next_{n}[{'i' if self.rows in x.dims else '0'}] = {{}};", late=True)
             for n, x in m.step.items()
         ]
-        yield from indented(self.token("past").lines(sinks), 4)
-        yield "            }"
-        yield "        }"
-        yield "        ONE_BY_ONE"
-        yield "        for (int done = (upto - 1) / TOKENS * TOKENS; done >= 0; done -= TOKENS) {"
-        yield "            t0 = from + done;"
-        yield "            steps = (int)least(TOKENS, upto - done);"
-        yield "            __syncthreads();"
-        yield from indented(self.prelude_of(), 3)
-        yield from indented(self.each_output(f"{self.y_at('e0')} = y[(t0 + t) * {d} + e0];"), 3)
+        yield from indented(self.token("past").lines(sinks), 2)
+        yield "    }"
+        yield "}"
+
+    def adjoint_pass(self) -> Iterator[str]:
+        """The adjoints of states and factors through these tokens, and what signals are given."""
+        assert self.reverse is not None
+        m, d = self.made, size(self.lanes)
+        yield "ONE_BY_ONE"
+        yield "for (int done = (upto - 1) / TOKENS * TOKENS; done >= 0; done -= TOKENS) {"
+        yield "    t0 = from + done;"
+        yield "    steps = (int)least(TOKENS, upto - done);"
+        yield from indented(self.prelude_of())
+        yield from indented(self.each_output(f"{self.y_at('e0')} = y[(t0 + t) * {d} + e0];"))
         if not self.apart:
             for f in self.got:
                 if f.dims == (self.lanes,):
-                    yield from indented(self.cleared(f"to_{f.name}", f.dims, "TOKENS"), 3)
-        yield from indented(self.loops.barrier(), 3)
-        yield "            ONE_BY_ONE"
-        yield "            for (int t = steps - 1; t >= 0; --t) {"
-        yield from indented(self.token("past").lines(self.back()), 4)
+                    yield from indented(self.cleared(f"to_{f.name}", f.dims, "TOKENS"))
+        yield "    ONE_BY_ONE"
+        yield "    for (int t = steps - 1; t >= 0; --t) {"
+        yield from indented(self.token("past").lines(self.back()), 2)
         for name in m.states:
             if name not in self.reverse.states:
-                yield f"                for (int i = 0; i < {self.registers_of(name)}; ++i)"
-                yield f"                    back_{name}[i] = 0;"
-        yield "            }"
-        yield from indented(self.loops.barrier(), 3)
-        yield from indented(self.gathered(), 3)
-        yield from indented(self.given(self.token_grads), 3)
-        yield "        }"
+                yield f"        for (int i = 0; i < {self.registers_of(name)}; ++i)"
+                yield f"            back_{name}[i] = 0;"
         yield "    }"
-        yield from indented(self.ended())
+        yield from indented(self.gathered())
+        yield from indented(self.given(self.token_grads))
         yield "}"
 
     def back(self) -> list[Sink]:
@@ -196,18 +201,7 @@ class CudaTiles(CudaRows):
         out: list[str] = []
         for f in self.got:
             if len(f.dims) < 2 and not self.has(f.dims)[1]:
-                n = count(f.dims)
-                out += [
-                    "ONE_BY_ONE",
-                    f"for (int e = thread; e < steps * ({n}); e += THREADS) {{",
-                    "    T s = 0;",
-                    f"    for (int w = 0; w < WARPS; ++w) "
-                    f"s += parts_{f.name}[w * TOKENS * ({n}) + e];",
-                    f"    to_{f.name}[e] = s;",
-                    "}",
-                ]
-        if out:
-            out.append("__syncthreads();")
+                out += self.loops.each(f.dims, partial(self.sum_of_warps, f), tokens=True)
         for f in self.got:
             if f.constant and len(f.dims) < 2:
                 n = count(self.loops.part(f.dims))
@@ -218,6 +212,15 @@ class CudaTiles(CudaRows):
                     f"{there}all_{f.name}[e] += to_{f.name}[t * ({n}) + e];",
                 ]
         return out
+
+    def sum_of_warps(self, f: Factor, index: list[str]) -> list[str]:
+        """An entry of a factor's adjoint, from what the warps have."""
+        part = at(f"parts_{f.name}", f.dims, index, "w * TOKENS + t")
+        return [
+            "T s = 0;",
+            f"for (int w = 0; w < WARPS; ++w) s += {part};",
+            f"{self.held(f'to_{f.name}', f.dims, index, 't')} = s;",
+        ]
 
     def inside(self, dims: Dims) -> str:
         """The condition that a lane of the block is one of the layer."""
@@ -236,9 +239,8 @@ class CudaTiles(CudaRows):
                     out += self.cleared(f"to_{f.name}", f.dims, "")
                 to = self.held(f"to_{f.name}", f.dims, index)
                 lines.append(f"if (row && live) {to} = grown_{f.name}[i];")
-            out += [*(["__syncthreads();"] if out else []), *self.each_row(lines)]
-        last = self.given(self.end_grads)
-        out += ["__syncthreads();", *last] if last else []
+            out += self.each_row(lines)
+        out += self.given(self.end_grads)
         for name in self.made.states:
             out += self.begun(name)
         return out
@@ -256,8 +258,7 @@ class CudaTiles(CudaRows):
                 lines.append(
                     f"if ({there} && !first_{name}) grad_{constant}{where} += back_{name}[i];"
                 )
-            body = self.each_entry(dims, lines)
-            return ["__syncthreads();", *body] if constant else body
+            return self.each_entry(dims, lines)
         n, r = ("N", "r") if row else ("1", "0")
         store = "row && thread % 32 < GROUPS" if row else "thread % 32 == 0"
         lines = [
@@ -268,7 +269,6 @@ class CudaTiles(CudaRows):
         return [
             f"__shared__ T warps_{name}[WARPS * {n}];",
             *self.each_entry(dims, lines),
-            "__syncthreads();",
             f"for (int e = thread; e < {n}; e += THREADS) {{",
             "    T s = 0;",
             f"    for (int w = 0; w < WARPS; ++w) s += warps_{name}[w * {n} + e];",

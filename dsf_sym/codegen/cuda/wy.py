@@ -33,7 +33,6 @@ EXACT = """
 #undef PRODUCTS
 #define PRODUCTS FLOAT32
 """
-SOLVED = "solved[k * TILE + j]"
 INVERSE = (
     "if (thread < TOKENS) {",
     "    // Below the diagonal lies M; above it, transposed, comes the inverse of I - M.",
@@ -103,11 +102,11 @@ class CudaSolved(CudaChunks):
         own = f"({i} ? from_start[{i} - 1] : T(1))"
         return f"from_start[{i}]" if self.memory.old else own
 
-    def pair(self, to: str, row: str, column: str) -> list[str]:
+    def pair(self, to: str, row: str, *, column: str) -> list[str]:
         """The products of a factor of each token with one of each token before it."""
         a, b = self.of(row, "i", "k"), self.of(column, "j", "k")
         line = f"if (j < i) {to}[i * PITCH + j] = {self.between('i', 'j')} * sum;"
-        return product("steps, steps, N", a, b, [line])
+        return product("steps, steps, N", a=a, b=b, result=[line])
 
     def right(self) -> list[str]:
         """The right-hand side of the system."""
@@ -116,28 +115,27 @@ class CudaSolved(CudaChunks):
             weight = "(k < i ? reads[i * PITCH + k] : T(0))"
             read = f"{before} * {self.of('read', 'i', 'k - steps')}"
             result = ["right[i * TILE + j] = sum;"]
-            return self.read(weight, self.of("value", "k", "j"), read, "state", result)
+            return self.read(
+                weight, self.of("value", "k", "j"), factor=read, state="state", result=result
+            )
         read = f"{before} * {self.of('read', 'i', 'k')}"
         result = [f"right[i * TILE + j] = {self.of('value', 'i', 'j')} + sum;"]
-        return product("steps, lanes, N", read, "state[k * TILE + j]", result)
+        return product("steps, lanes, N", a=read, b="state[k * TILE + j]", result=result)
 
-    def written(self) -> Iterator[str]:
-        """What the tokens at hand write, for all to read."""
-        yield from self.solution()
-        yield "__syncthreads();"
+    def written(self, token: str, lane: str) -> str:
+        """What a token writes along the lanes, which is what the system is solved for."""
+        return f"solved[{token} * TILE + {lane}]"
 
     def solution(self) -> Iterator[str]:
         """The system of the tokens at hand, and its solution."""
-        yield from self.pair("system", "read", "left" if self.two else "column")
+        yield from self.pair("system", "read", column="left" if self.two else "column")
         if self.two:
-            yield from self.pair("reads", "read", "column")
-        yield "__syncthreads();"
+            yield from self.pair("reads", "read", column="column")
         yield from INVERSE
         yield from self.right()
-        yield "__syncthreads();"
         inverse = "(k < i ? system[k * PITCH + i] : T(k == i))"
-        solved = ["solved[i * TILE + j] = sum;"]
-        yield from product("steps, lanes, steps", inverse, "right[k * TILE + j]", solved)
+        solved = [f"{self.written('i', 'j')} = sum;"]
+        yield from product("steps, lanes, steps", a=inverse, b="right[k * TILE + j]", result=solved)
 
     def chunk(self) -> Iterator[str]:
         """The outputs of the tokens at hand, and the state after them."""
@@ -147,88 +145,69 @@ class CudaSolved(CudaChunks):
             return
         kept, value = "decays[i * PITCH + j] * sum", self.of("value", "k", "j")
         row, own = self.of("row", "i", "k"), self.of("column", "j", "k")
-        yield from self.scores("lefts", "N", row, self.of("left", "j", "k"), kept)
-        yield "__syncthreads();"
-        yield from self.scores("decays", "N", row, own, kept)
+        yield from self.scores("lefts", "N", a=row, b=self.of("left", "j", "k"), result=kept)
+        yield from self.scores("decays", "N", a=row, b=own, result=kept)
         part = "right[i * TILE + j]"
         yield from self.outputs("lefts[i * PITCH + k]", f"{part} = sum;")
-        yield "__syncthreads();"
         weight, final = "decays[i * PITCH + k]", self.output(f"({part} + sum)")
-        yield from product("steps, lanes, steps", weight, value, [final])
-        yield from self.moved("state", "to_end", self.of("left", "k", "i"), SOLVED)
+        yield from product("steps, lanes, steps", a=weight, b=value, result=[final])
+        yield from self.moved(
+            "state", "to_end", column=self.of("left", "k", "i"), value=self.written("k", "j")
+        )
         column = f"to_end[k] * {self.of('column', 'k', 'i')}"
-        yield from product("N, lanes, steps", column, value, ["state[i * TILE + j] += sum;"])
-
-    def outputs(self, weight: str, result: str) -> list[str]:
-        """The readouts of the tokens at hand."""
-        row = f"from_start[i] * {self.of('row', 'i', 'k - steps')}"
-        return self.read(weight, SOLVED, row, "state", [result])
-
-    def next_state(self) -> list[str]:
-        """The state after the tokens at hand."""
-        return self.moved("state", "to_end", self.of("column", "k", "i"), SOLVED)
+        yield from product(
+            "N, lanes, steps", a=column, b=value, result=["state[i * TILE + j] += sum;"]
+        )
 
     def adjoints(self) -> Iterator[str]:
         """The adjoints of the factors of the tokens at hand, and of the state before them."""
         y, decays = self.y_of("i", "j"), self.has_factor("decay")
         yield from self.pairs()
-        yield "__syncthreads();"
         own = f"to_end[i] * {self.of('column', 'i', 'k - steps')}"
         weight, result = "decays[{0}] * keys[{0}]", ["right[i * TILE + j] = sum;"]
         later, earlier = "k * PITCH + i", "i * PITCH + k"
-        yield from self.read(weight.format(later), self.seed("k", "j"), own, "adjoint", result)
+        yield from self.read(
+            weight.format(later), self.seed("k", "j"), factor=own, state="adjoint", result=result
+        )
         if self.has_factor("gate"):
             line = f"{self.to('gate', 'i', 'j')} = {y} * sum;"
             yield from self.outputs(weight.format(earlier), line)
-        yield "__syncthreads();"
         inverse = "(k > i ? system[i * PITCH + k] : T(k == i))"
         result = [f"{self.to('value', 'i', 'j')} = sum;"]
         if self.has_factor("skip"):
             result.append(f"{self.to('skip', 'i', 'j')} = {y};")
-        yield from product("steps, lanes, steps", inverse, "right[k * TILE + j]", result)
-        yield "__syncthreads();"
+        yield from product("steps, lanes, steps", a=inverse, b="right[k * TILE + j]", result=result)
         result = [
-            "T& pair = read_keys[i * PITCH + j];",
-            "pair = j < i ? pair * sum : T(0);",
+            "read_keys[i * PITCH + j] = j < i ? read_keys[i * PITCH + j] * sum : T(0);",
             f"read_values[i * PITCH + j] = j < i ? {self.between('i', 'j')} * sum : T(0);",
         ]
         given = self.to("value", "i", "k")
-        yield from product("steps, steps, lanes", given, "solved[j * TILE + k]", result)
+        yield from product("steps, steps, lanes", a=given, b=self.written("j", "k"), result=result)
         result = [f"{self.to('read', 'i', 'j')} = sum;"]
-        yield from product("steps, N, lanes", given, "state[j * TILE + k]", result)
-        yield "__syncthreads();"
+        yield from product("steps, N, lanes", a=given, b="state[j * TILE + k]", result=result)
         if decays:
             yield from self.carried()
-            yield "__syncthreads();"
         weight = "decays[{0}] * values[{0}]"
         yield from self.of_keys(weight.format(earlier), weight.format(later))
-        yield "__syncthreads();"
         yield from self.moved(
-            "adjoint", "from_start", self.of("row", "k", "i"), self.seed("k", "j")
+            "adjoint", "from_start", column=self.of("row", "k", "i"), value=self.seed("k", "j")
         )
         read, given = (
             f"{self.before('k')} * {self.of('read', 'k', 'i')}",
             self.to("value", "k", "j"),
         )
-        yield from product("N, lanes, steps", read, given, ["adjoint[i * TILE + j] += sum;"])
+        yield from product(
+            "N, lanes, steps", a=read, b=given, result=["adjoint[i * TILE + j] += sum;"]
+        )
         if decays:
             yield from self.of_decays()
 
     def pairs(self) -> Iterator[str]:
         """The products of pairs of tokens, and what the state and its adjoint give each token."""
-        row, other = self.of("row", "i", "k"), self.of("column", "j", "k")
-        seed = self.seed("i", "k")
-        yield from self.scores("keys", "N", row, other, "sum")
-        yield from self.scores("values", "lanes", seed, "solved[j * TILE + k]", "sum")
-        read = ["read_keys[i * PITCH + j] = sum;"]
-        yield from product("steps, steps, N", self.of("read", "i", "k"), other, read)
-        for name, factor, state in (
-            ("row", seed, "state"),
-            ("column", "solved[i * TILE + k]", "adjoint"),
-        ):
-            result = [f"{self.to(name, 'i', 'j')} = sum;"]
-            yield from product("steps, N, lanes", factor, f"{state}[j * TILE + k]", result)
-        yield from self.cleared_lanes()
+        yield from super().pairs()
+        read, other = self.of("read", "i", "k"), self.of("column", "j", "k")
+        result = ["read_keys[i * PITCH + j] = sum;"]
+        yield from product("steps, steps, N", a=read, b=other, result=result)
 
     def of_keys(self, earlier: str, later: str) -> Iterator[str]:
         """The adjoints of rows, of what is read of the state, and of columns."""
@@ -239,24 +218,16 @@ class CudaSolved(CudaChunks):
             entry = self.to(name, "i", "j")
             result = [f"{entry} = {start} * {entry} + sum;"]
             column = self.of("column", "k", "j")
-            yield from product("steps, N, steps", weight, column, result)
+            yield from product("steps, N, steps", a=weight, b=column, result=result)
         entry = self.to("column", "i", "j")
         a = f"k < steps ? {later} : read_values[(k - steps) * PITCH + i]"
         b = f"k < steps ? {self.of('row', 'k', 'j')} : {self.of('read', 'k - steps', 'j')}"
         result = [f"{entry} = to_end[i] * {entry} + sum;"]
-        yield from product("steps, N, 2 * steps", a, b, result)
+        yield from product("steps, N, 2 * steps", a=a, b=b, result=result)
 
-    def carried(self) -> Iterator[str]:
-        """What passes through all decays of the chunk from the start, to the end, and both."""
-        yield from super().carried()
-        yield "ONE_BY_ONE"
-        yield "for (int m = warp; m < steps; m += WARPS) {"
-        yield "    T s = 0;"
-        yield "    for (int k = thread % 32; k < N; k += 32)"
-        yield f"        s += {self.of('read', 'm', 'k')} * {self.to('read', 'm', 'k')};"
-        yield "    s = over_warp(s);"
-        yield "    if (thread % 32 == 0) at_read[m] = s;"
-        yield "}"
+    def passing(self) -> list[tuple[str, str]]:
+        """The factors that a state before or after is multiplied by, and where their sums go."""
+        return [*super().passing(), ("read", "at_read")]
 
     def of_decays(self) -> Iterator[str]:
         """The adjoints of decays: the sums of both outputs."""
@@ -270,11 +241,7 @@ class CudaSolved(CudaChunks):
         yield "    }"
         yield "}"
         yield from super().of_decays()
-        yield "for (int i = thread; i < steps; i += THREADS) {"
-        yield "    T s = 0;"
-        yield "    for (int m = i + 1; m < steps; ++m) s += read_keys[m * PITCH + i];"
-        yield f"    {self.to('decay', 'i')} += s;"
-        yield "}"
+        yield from self.gathered_decays("read_keys", "t + 1")
 
 
 __all__ = ["CudaSolved"]
