@@ -183,7 +183,7 @@ def _heat(
         if (name, False) in race.out:
             continue
         if not reason:
-            y, reason = _attempt(name, _pass(call, inputs(given, arguments(call)), False))
+            y, reason = _attempt(name, _pass(call, inputs(given, arguments(call))))
         if not reason:
             errors[name] = _error(y, _softmax(given) if name == SOFTMAX else want)
             allowed = budget(schedule_of(layer), "float32")
@@ -210,7 +210,8 @@ def _heat(
                 yield Absent(layer.name, name, reason)
                 continue
             call = race.calls[name]
-            made = _pass(call, inputs(given, arguments(call)), backward)
+            seed = torch.ones(want.shape) if backward else None
+            made = _pass(call, inputs(given, arguments(call)), seed)
             new = backward and (name, True) not in race.last
             if new and (reason := _attempt(name, made)[1]):
                 race.out.add((name, backward))
@@ -351,8 +352,8 @@ def _error(y: Any, want: Any) -> float:
     return math.inf if math.isnan(error) else error
 
 
-def _pass(call: Callable[..., Any], leaves: Sequence[Any], backward: bool) -> Call:
-    if not backward:
+def _pass(call: Callable[..., Any], leaves: Sequence[Any], seed: Any = None) -> Call:
+    if seed is None:
 
         def forward() -> Any:
             with torch.no_grad():
@@ -362,8 +363,7 @@ def _pass(call: Callable[..., Any], leaves: Sequence[Any], backward: bool) -> Ca
     own = [x.detach().clone().requires_grad_() for x in leaves]
 
     def both() -> Any:
-        y = call(*own)
-        return torch.autograd.grad(y, own, torch.ones_like(y))
+        return torch.autograd.grad(call(*own), own, seed)
 
     return both
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,14 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dsf_sym import KernelLayer, Layer
 from dsf_sym.codegen import generate_cpp
 from dsf_sym.language.evaluate import shape_of
 
 from . import native
-from .contract import LOW
+from .contract import computed_in
+from .plans import are_plain
 
 WORTH = 20_000_000_000
 """So many entries of states times tokens, in calls so far, are worth compiling and verifying."""
@@ -54,11 +52,9 @@ def fastest(
     """
     if schedule not in ("auto", "recurrent") or isinstance(layer, KernelLayer):
         return library
-    if not layer.of_kind("token") or not all(_is_plain(x) for x in signals.values()):
+    if not layer.of_kind("token") or not are_plain(signals.values()):
         return library
-    first = next(iter(signals.values()))
-    dtype = str(first.dtype).removeprefix("torch.")
-    dtype = "float32" if str(first.dtype) in LOW else dtype
+    dtype = computed_in(next(iter(signals.values())))
     cells = sum(math.prod(shape_of(s.dims, dict(sizes))) for s in layer.of_kind("state"))
     past = history(layer)
     if dtype not in past.sound:
@@ -73,16 +69,6 @@ def fastest(
         return library
     asked = any(getattr(x, "requires_grad", False) for x in signals.values())
     return "cpp" if not asked or kernel(layer).differentiable(dtype) else library
-
-
-def _is_plain(x: Any) -> bool:
-    """Whether an array is one in memory, and not what stands for one while a function is traced."""
-    torch = sys.modules.get("torch")
-    if torch is None or type(x) is np.ndarray:
-        return type(x) is np.ndarray
-    if type(x) not in (torch.Tensor, torch.nn.Parameter) or x.device.type != "cpu":
-        return False
-    return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
 @dataclass

@@ -16,7 +16,8 @@ from dsf_sym.language.evaluate import extent
 from dsf_sym.language.layer import Signal, nearest
 
 BACKENDS = ("numpy", "torch", "cpp", "cuda")
-LOW = ("torch.bfloat16", "torch.float16", "float16")
+LOW = ("bfloat16", "float16")
+"""The types that are computed in float32."""
 
 
 class ContractViolation(DsfError):
@@ -48,8 +49,31 @@ class Called:
         return sizes
 
 
+def type_name(x: Any) -> str:
+    """The name of an array's type, the same in every library."""
+    return str(x.dtype).removeprefix("torch.")
+
+
+def computed_in(x: Any) -> str:
+    """The name of the type in which code computes with an array: float32 for the short ones."""
+    return "float32" if type_name(x) in LOW else type_name(x)
+
+
+def parts_of(state: Any) -> tuple[Any, ...]:
+    """The arrays of a state, which is one array, or a tuple of several; none of None."""
+    return () if state is None else state if isinstance(state, tuple) else (state,)
+
+
+def one_or_all(parts: Sequence[Any]) -> Any:
+    """A state of these arrays: the one, or a tuple of all."""
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
 def backend_of(layer: Layer, backend: str, signals: Mapping[str, Any]) -> str:
-    """The backend asked for, or the one whose arrays the signals are."""
+    """The backend asked for, or the one whose arrays the signals are.
+
+    Raises UnknownName for another, ContractViolation for C++ on arrays that are not on the CPU.
+    """
     torch = sys.modules.get("torch")
     tensors = torch is not None and any(isinstance(x, torch.Tensor) for x in signals.values())
     found = "torch" if tensors else "numpy"
@@ -70,9 +94,12 @@ def check(
     *,
     domains: bool = False,
 ) -> dict[str, int]:
-    """The sizes that the arguments have; ContractViolation names the first that does not fit.
+    """The sizes that the arguments have, those of LEAD and of the layer by name.
 
-    domains: also look at every value, whether it lies where the signal lives.
+    signals: tokens [B, H, L, ...] and constants [H, ...]. state: [B, H, ...] or a tuple of such,
+    None for the layer's own start. domains: also look at every value, whether it lies where the
+    signal lives. Raises ContractViolation for the first argument that does not fit, UnknownName for
+    a signal that the layer does not have.
     """
     call = f"run({layer.name}, backend={backend!r})"
     wanted = {s.name: s for s in layer.signals if s.kind != "state"}
@@ -207,7 +234,10 @@ def _check_domain(call: str, s: Signal, x: Any) -> None:
 def check_lengths(
     layer: Layer, lengths: Sequence[int], tokens: Mapping[str, Any], state: Any = None
 ) -> None:
-    """Lengths of packed sequences that fit tokens [1, H, L, ...], and as many caches."""
+    """ContractViolation unless lengths of packed sequences fit tokens [1, H, L, ...].
+
+    state: of a sum over the past a list of as many caches.
+    """
     call = f"run({layer.name}, lengths={list(lengths)})"
     if not lengths or min(lengths) < 1:
         raise ContractViolation(f"{call}: lengths: expected whole numbers of at least 1")
@@ -226,7 +256,10 @@ def check_lengths(
 
 
 def shared_heads(layer: Layer, signals: Mapping[str, Any], heads: int) -> dict[str, Any]:
-    """Signals with every head repeated for the group of heads that it serves."""
+    """Signals with every head repeated for the group of heads that it serves.
+
+    heads: how many there are then. Raises ContractViolation where a signal's do not divide it.
+    """
     out = {}
     for name, x in signals.items():
         axis = 0 if any(s.name == name for s in layer.of_kind("constant")) else 1

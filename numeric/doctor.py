@@ -78,7 +78,10 @@ class Part:
 
 
 def doctor(require: Sequence[str] = ()) -> tuple[Part, ...]:
-    """Every library that the numerical part can use; DsfError where a required one is missing."""
+    """Every library that the numerical part can use.
+
+    require: names of parts. Raises DsfError where one of them is missing, UnknownName for another.
+    """
     parts = []
     for name, purpose in NEEDED_FOR.items():
         found = None

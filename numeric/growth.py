@@ -15,8 +15,8 @@ from dsf_sym import Layer, find
 
 from .bench import OTHERS, SIZES, drawn, interleaved
 from .choice import kernel
+from .memory import pool
 from .native import NoCompiler, NotCompiled
-from .plans import plan
 from .run import run
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
@@ -95,6 +95,7 @@ def _pass(layer: Layer, given: dict[str, Any], backward: bool) -> Callable[[], S
 
 def beyond(call: Callable[[], Sequence[Any]]) -> float | None:
     """MiB that a call holds at one time beyond the tensors that it returns; Linux alone tells."""
+    pool().clear()
     try:
         RESET.write_text("5")
         before = _resident("VmRSS")
@@ -146,7 +147,7 @@ def decoding(layers: Sequence[str], *, rounds: int = 300) -> Iterator[Decoding]:
         given = drawn(layer, sizes, (1, 1, 1))
         with torch.no_grad():
             _, state = run(layer, "cpp", **given)
-            ready = plan(kernel(layer), {**sizes, "B": 1, "H": 1, "L": 1}, "float32")
+            ready = kernel(layer).plan({**sizes, "B": 1, "H": 1, "L": 1}, "float32")
 
             def prepared(ready: Any = ready, given: Any = given, state: Any = state) -> Any:
                 return ready(given, state)

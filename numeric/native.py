@@ -24,7 +24,8 @@ from .compiling import (
     compiler,
     version,
 )
-from .contract import Called, ContractViolation
+from .contract import LEAD, Called, ContractViolation, one_or_all, parts_of, type_name
+from .plans import Arguments, Gradient, Plan, called, contiguous
 
 SMALL = 200_000
 """Below so many multiplications one thread is faster than two."""
@@ -43,15 +44,6 @@ def processors() -> int:
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Arrays of one call, contiguous and of one type, with the sizes that they have."""
-
-    sizes: dict[str, int]
-    inputs: tuple[Any, ...]
-    state: tuple[Any, ...] | None
-
-
-@dataclass(frozen=True)
 class Kernel(Called):
     """A layer's compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
@@ -66,14 +58,8 @@ class Kernel(Called):
     def __call__(self, *, state: Any = None, **signals: Any) -> tuple[Any, Any]:
         """Outputs and the last state; gradients where a tensor asks for them."""
         inputs = tuple(signals[s.name] for s in self.inputs)
-        parts = None if state is None else state if isinstance(state, tuple) else (state,)
-        if isinstance(inputs[0], np.ndarray):
-            y, ends, _ = self.forward(self.arguments(inputs, parts))
-        else:
-            from .native_torch import apply
-
-            y, ends = apply(self, inputs, parts)
-        return y, ends[0] if len(ends) == 1 else ends
+        y, ends = called(self, inputs, parts_of(state) or None)
+        return y, one_or_all(ends)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -102,16 +88,16 @@ class Kernel(Called):
 
     def arguments(self, inputs: Sequence[Any], state: Sequence[Any] | None) -> Arguments:
         """Contiguous arrays and the sizes; ContractViolation for a type that is not compiled."""
-        dtype = str(inputs[0].dtype).removeprefix("torch.")
+        dtype = type_name(inputs[0])
         if dtype not in DTYPES:
             raise ContractViolation(
                 f"run({self.layer.name}, backend='cpp'): {self.inputs[0].name}: expected float32 "
                 f"or float64, given {dtype}"
             )
-        whole = [_contiguous(x) for x in inputs]
+        whole = [contiguous(x) for x in inputs]
         begin = None
         if state is not None:
-            begin = tuple(_contiguous(_of_type(x, inputs[0])) for x in state)
+            begin = tuple(contiguous(_of_type(x, inputs[0])) for x in state)
         return Arguments(self.sizes_of(inputs), tuple(whole), begin)
 
     def forward(
@@ -121,21 +107,7 @@ class Kernel(Called):
 
         into: a contiguous array for the outputs, by default a new one.
         """
-        first, sizes = given.inputs[0], given.sizes
-        library = self.library(str(first.dtype).removeprefix("torch."))
-        numbers = self.numbers(sizes)
-        lead = (sizes["B"], sizes["H"])
-        y = into
-        if y is None:
-            y = empty(first, (*lead, sizes["L"], *shape_of(self.layer.output.dims, sizes)))
-        ends = tuple(empty(first, (*lead, *shape_of(s.dims, sizes))) for s in self.states)
-        kept = None
-        if keep:
-            kept = empty(first, (lead[0] * lead[1] * library.kept(numbers),))
-        none = (None,) * len(self.states)
-        arrays = [*given.inputs, *(given.state or none), y, *ends, kept]
-        self.call(library, "forward", numbers, sizes, arrays)
-        return y, ends, kept
+        return self._plan(given).forward(given, keep=keep, into=into)
 
     def backward(
         self, given: Arguments, kept: Any, y: Any, ends: Sequence[Any], *, into: Sequence[Any] = ()
@@ -145,39 +117,34 @@ class Kernel(Called):
         into: contiguous arrays for the gradients of inputs, None for new ones. Of constants, and of
         what several threads add to, the gradients are new all the same.
         """
-        first, sizes = given.inputs[0], given.sizes
-        library = self.library(str(first.dtype).removeprefix("torch."))
-        numbers = self.numbers(sizes)
-        shares = parts, _ = self.shares(library, numbers, sizes)
-        parted = set(library.in_parts().decode().split()) if parts > 1 else set()
-        none = (None,) * len(self.states)
-        gradients, begins = [], []
-        for i, (s, x) in enumerate(zip(self.inputs, given.inputs, strict=True)):
-            if s.kind == "constant":
-                gradients.append(_zeros(first, (parts * sizes["B"], *x.shape)))
-            elif into and into[i] is not None and s.name not in parted:
-                gradients.append(into[i])
-            else:
-                slots = (parts, *x.shape) if s.name in parted else tuple(x.shape)
-                gradients.append(empty(first, slots))
-        for s in self.states:
-            shape = (sizes["B"], sizes["H"], *shape_of(s.dims, sizes))
-            begins.append(empty(first, (parts, *shape) if s.name in parted else shape))
-        arrays = [*given.inputs, *(given.state or none), kept, _contiguous(y)]
-        arrays += [None if x is None else _contiguous(x) for x in ends]
-        self.call(library, "backward", numbers, sizes, [*arrays, *gradients, *begins], shares)
-        for i, s in enumerate(self.inputs):
-            if s.kind == "constant" or s.name in parted:
-                gradients[i] = gradients[i].sum(0) if len(gradients[i]) > 1 else gradients[i][0]
-        for i, s in enumerate(self.states):
-            if s.name in parted:
-                begins[i] = begins[i].sum(0) if len(begins[i]) > 1 else begins[i][0]
-        return gradients, begins
+        return self._plan(given).backward(given, kept, y, ends, into=into)
 
-    def numbers(self, sizes: Mapping[str, int]) -> Any:
-        """The sizes as the entry points take them."""
+    def plan(self, sizes: Mapping[str, int], dtype: str) -> Plan:
+        """What calls of one type and these sizes have in common."""
+        library = self.library(dtype)
         order = ("B", "H", "L", *self.names)
-        return (ctypes.c_long * len(order))(*(sizes[n] for n in order))
+        numbers = (ctypes.c_long * len(order))(*(sizes[n] for n in order))
+        parts, threads = self.shares(library, numbers, sizes)
+        parted = set(library.in_parts().decode().split()) if parts > 1 else set()
+        shapes = [shape_of((*LEAD[s.kind], *s.dims), sizes) for s in (*self.inputs, *self.states)]
+        gradients = []
+        for s, shape in zip((*self.inputs, *self.states), shapes, strict=True):
+            constant = s.kind == "constant"
+            summed = constant or s.name in parted
+            slots = parts * sizes["B"] if constant else parts
+            gradients.append(Gradient((slots, *shape) if summed else shape, summed, constant))
+        output = shape_of((*LEAD["token"], *self.layer.output.dims), sizes)
+        return Plan(
+            self.layer,
+            library,
+            sizes,
+            numbers,
+            parts,
+            threads,
+            (output, *shapes[len(self.inputs) :]),
+            sizes["B"] * sizes["H"] * library.kept(numbers),
+            tuple(gradients),
+        )
 
     def shares(
         self, library: ctypes.CDLL, numbers: Any, sizes: Mapping[str, int]
@@ -193,53 +160,14 @@ class Kernel(Called):
             parts = min(threads // math.gcd(sequences, threads), library.most_parts(numbers))
         return parts, min(threads, sequences * parts)
 
-    def call(
-        self,
-        library: ctypes.CDLL,
-        name: str,
-        numbers: Any,
-        sizes: Mapping[str, int],
-        arrays: Sequence[Any],
-        shares: tuple[int, int] | None = None,
-    ) -> None:
-        """Call an entry point; MemoryError where a task got no memory."""
-        parts, threads = shares or self.shares(library, numbers, sizes)
-        pointers = (ctypes.c_void_p * len(arrays))(*map(_pointer, arrays))
-        if getattr(library, name)(numbers, pointers, ctypes.c_long(parts), ctypes.c_long(threads)):
-            raise MemoryError(f"run({self.layer.name}, backend='cpp'): a task got no memory")
-
-
-def _contiguous(x: Any) -> Any:
-    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x.detach().contiguous()
+    def _plan(self, given: Arguments) -> Plan:
+        return self.plan(given.sizes, type_name(given.inputs[0]))
 
 
 def _of_type(x: Any, like: Any) -> Any:
     if x.dtype == like.dtype:
         return x
     return x.astype(like.dtype) if isinstance(x, np.ndarray) else x.to(like.dtype)
-
-
-def empty(like: Any, shape: tuple[int, ...]) -> Any:
-    """An array of the library and type of another, of any values."""
-    if isinstance(like, np.ndarray):
-        return np.empty(shape, like.dtype)
-    import torch
-
-    # NumPy asks for large pages and torch does not. The first touch of small ones is a third of the
-    # time of a forward call on a long sequence.
-    return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
-
-
-def _zeros(like: Any, shape: tuple[int, ...]) -> Any:
-    return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.new_zeros(shape)
-
-
-def _pointer(x: Any) -> int | None:
-    if x is None:
-        return None
-    if isinstance(x, np.ndarray):
-        return int(x.__array_interface__["data"][0])
-    return int(x.data_ptr())
 
 
 __all__ = [
@@ -252,7 +180,6 @@ __all__ = [
     "NoCompiler",
     "NotCompiled",
     "compiler",
-    "empty",
     "processors",
     "version",
 ]

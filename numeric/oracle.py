@@ -18,8 +18,10 @@ from dsf_sym.arithmetic.scalars import Rationals
 from dsf_sym.derivation.affine import affine_layer, as_ratio
 from dsf_sym.errors import NotAffine
 from dsf_sym.language.evaluate import evaluate, extent
-from dsf_sym.language.graph import reads_state, walk
+from dsf_sym.language.graph import reading, walk
 from dsf_sym.language.tensor import Dims, Function
+
+from .contract import one_or_all, parts_of
 
 DIGITS = 50
 SCALARS = ("fraction", "digits", "float64")
@@ -193,8 +195,8 @@ def condition(layer: Layer, signals: Mapping[str, Any], state: Any = None) -> fl
     top, bottom = as_ratio(layer.output, states, layer.name)
     assert bottom is not None
     roots = [*layer.step.values(), top, bottom]
-    reading = set().union(*(reads_state(root, states) for root in roots))
-    free = [x for x in walk(*roots) if x not in reading]
+    moving = reading(states, *roots)
+    free = [x for x in walk(*roots) if x not in moving]
     algebra, fixed, tokens, h = _prepared(layer, signals, state, _Floats())
     sums = _Magnitudes(algebra.scalars, algebra.lead, algebra.sizes)
     sizes = {name: np.abs(x) for name, x in h.items()}
@@ -246,8 +248,8 @@ def _prepared(layer: Layer, signals: Mapping[str, Any], state: Any, ring: Any) -
             for s in states
         ]
     else:
-        parts = state if len(states) > 1 else [state]
-        begin = [algebra.lifted(x, s.dims) for x, s in zip(parts, states, strict=True)]
+        parts = zip(parts_of(state), states, strict=True)
+        begin = [algebra.lifted(x, s.dims) for x, s in parts]
     return algebra, fixed, each, dict(zip((s.name for s in states), begin, strict=True))
 
 
@@ -263,8 +265,7 @@ def _definition(
         *new, y = evaluate(roots, {**fixed, **h, **token}, algebra)
         h = dict(zip(layer.step, new, strict=True))
         ys.append(np.broadcast_to(y, algebra.shape(layer.output.dims)))
-    ends = tuple(h.values())
-    return np.stack(ys, 2), ends[0] if len(ends) == 1 else ends
+    return np.stack(ys, 2), one_or_all([*h.values()])
 
 
 def _attended(

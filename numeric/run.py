@@ -18,8 +18,8 @@ from dsf_sym.errors import UnknownName
 
 from . import cuda
 from .choice import compiles, fastest, kernel
-from .contract import LOW, backend_of, check, check_lengths, shared_heads
-from .plans import keep, key, plan, plans
+from .contract import LOW, backend_of, check, check_lengths, computed_in, shared_heads, type_name
+from .plans import keep, key, plans
 
 ORDER = ("chunkwise", "convolution", "associative_scan", "parallel", "recurrent")
 
@@ -34,6 +34,7 @@ def run(
     lengths: Sequence[int] | None = None,
     heads: int | None = None,
     check_domains: bool = False,
+    products: cuda.Products = "float32",
     **signals: Any,
 ) -> tuple[Any, Any]:
     """The outputs of a layer and its state after the last token.
@@ -66,6 +67,10 @@ def run(
         as grouped keys and values do.
     check_domains
         Look at every value, whether it lies where its signal lives.
+    products
+        What backend "cuda" rounds the factors of products of float32 matrices to: "tf32" and
+        "bfloat16" keep 11 and 8 significant bits and take a third of the work, where chunks are
+        computed by such products and solve no system; "float32" keeps all.
     signals
         Tokens [B, H, L, ...] and constants [H, ...]. bfloat16 and float16 are computed in float32;
         outputs have the signals' type, and the state is float32.
@@ -81,6 +86,8 @@ def run(
     """
     if isinstance(layer, str):
         layer = find(layer) if ".py" in layer else _named(layer)
+    if products != "float32":
+        cuda.check_products(f"run({layer.name}, backend={backend!r}", backend, products)
     made = None
     if lengths is heads is chunk is None and not check_domains:
         made = key((backend, schedule, os.environ.get("OMP_NUM_THREADS")), signals, state)
@@ -91,26 +98,30 @@ def run(
     if heads is not None:
         signals = shared_heads(layer, signals, heads)
     if lengths is not None:
-        options: dict[str, Any] = {"chunk": chunk, "check_domains": check_domains}
+        options: dict[str, Any] = {
+            "chunk": chunk,
+            "check_domains": check_domains,
+            "products": products,
+        }
         return _packed(layer, asked, schedule, state, list(lengths), options, signals)
     library = backend_of(layer, "auto", signals) if backend == "cpp" else backend
     if backend == "cuda":
         library = cuda.library(layer, signals)
     sizes = check(layer, library, signals, state, domains=check_domains)
-    dtype = next(iter(signals.values())).dtype
-    low = str(dtype) in LOW
+    first = next(iter(signals.values()))
+    low = type_name(first) in LOW
     if low:
         signals = {name: _single(x) for name, x in signals.items()}
     if asked == "auto" and chunk is None:
         backend = fastest(layer, library, schedule, sizes, signals)
-    elif backend == "cpp" and not compiles(layer, _type_name("float32" if low else dtype)):
+    elif backend == "cpp" and not compiles(layer, computed_in(first)):
         backend = library
-    call = _schedule(layer, backend, schedule, sizes["L"])
+    call = _schedule(layer, backend, schedule, sizes["L"], products)
     y, end = call(**signals, state=state, **chunk_of(call, chunk))
     if made and backend == "cpp" and not low:
-        keep(layer, made, plan(kernel(layer), sizes, _type_name(dtype)))
+        keep(layer, made, kernel(layer).plan(sizes, type_name(first)))
     if low:
-        y = y.to(dtype) if library == "torch" else y.astype(dtype)
+        y = y.to(first.dtype) if library == "torch" else y.astype(first.dtype)
     return y, end
 
 
@@ -190,24 +201,30 @@ def _joiner(backend: str) -> Callable[[list[Any], int], Any]:
     return torch.cat
 
 
-def schedules(layer: Layer, backend: str = "numpy") -> dict[str, Callable[..., Any]]:
-    """The functions of a layer by schedule."""
+def schedules(
+    layer: Layer, backend: str = "numpy", *, products: cuda.Products = "float32"
+) -> dict[str, Callable[..., Any]]:
+    """The functions of a layer by schedule; products: as in `run`, for backend "cuda"."""
+    if products != "float32":
+        cuda.check_products(f"schedules({layer.name}, backend={backend!r}", backend, products)
     if backend == "cpp":
         return {"recurrent": kernel(layer)}
     if backend == "cuda":
-        return {"recurrent": cuda_kernel(layer)}
+        return {"recurrent": cuda_kernel(layer, products)}
     functions: dict[str, Callable[..., Any]] = _module(layer, backend).SCHEDULES
     return functions
 
 
 @cache
-def cuda_kernel(layer: Layer) -> cuda.CudaKernel:
+def cuda_kernel(layer: Layer, products: cuda.Products) -> cuda.CudaKernel:
     """The CUDA kernels of a layer; they are compiled when they are first called."""
-    return cuda.CudaKernel(layer)
+    return cuda.CudaKernel(layer, products=products)
 
 
-def _schedule(layer: Layer, backend: str, schedule: str, length: int) -> Callable[..., Any]:
-    have = schedules(layer, backend)
+def _schedule(
+    layer: Layer, backend: str, schedule: str, length: int, products: cuda.Products
+) -> Callable[..., Any]:
+    have = schedules(layer, backend, products=products)
     if schedule == "auto":
         schedule = "recurrent" if length == 1 else next(name for name in ORDER if name in have)
     if schedule not in have:
@@ -216,11 +233,6 @@ def _schedule(layer: Layer, backend: str, schedule: str, length: int) -> Callabl
             "the header of its generated file says why no other"
         )
     return have[schedule]
-
-
-def _type_name(dtype: Any) -> str:
-    """A type of either library, as kernels are called."""
-    return str(dtype).removeprefix("torch.")
 
 
 @cache
@@ -233,17 +245,13 @@ def _single(x: Any) -> Any:
     return x.astype("float32") if hasattr(x, "astype") else x.float()
 
 
+@cache
 def _module(layer: Layer, backend: str) -> ModuleType:
+    """The code of a layer, as it is checked in or generated."""
     found = _checked_in(layer.name, backend)
     if found is not None and hashes(found.__doc__ or "").get("spec") == layer.hash:
         return found
-    key = (layer.hash, backend, tuple(s.name for s in layer.signals))
-    if key not in _MADE:
-        _MADE[key] = compiled(generate(layer, backend), f"{layer.name}_{backend}")
-    return _MADE[key]
-
-
-_MADE: dict[tuple[Any, ...], ModuleType] = {}
+    return compiled(generate(layer, backend), f"{layer.name}_{backend}")
 
 
 @cache

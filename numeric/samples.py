@@ -11,15 +11,19 @@ from dsf_sym import KernelLayer, Layer
 from dsf_sym.language.evaluate import Sizes, shape_of
 from dsf_sym.language.layer import Signal
 
+from .contract import one_or_all
+
 CACHED = 3
+"""Entries of a cache that is drawn."""
 
 
 def signals(
     layer: Layer, sizes: Sizes, lead: tuple[int, int, int], *, seed: int = 0, exact: bool = False
 ) -> dict[str, np.ndarray]:
-    """Tokens and constants of a layer, for batch, heads and length `lead`.
+    """Tokens [B, H, L, ...] and constants [H, ...] of a layer, for B, H, L = `lead`.
 
-    Vectors of free entries have a norm near 1, so that a delta rule neither dies nor blows up.
+    exact: small fractions in place of float64. Vectors of free entries have a norm near 1, so that
+    a delta rule neither dies nor blows up.
     """
     rng = np.random.default_rng(seed)
     B, H, L = lead
@@ -34,16 +38,16 @@ def signals(
 def state(
     layer: Layer, sizes: Sizes, lead: tuple[int, int], *, seed: int = 0, exact: bool = False
 ) -> Any:
-    """An initial state of a layer: an array, or a tuple where it has several.
+    """An initial state [B, H, ...] of a layer, for B, H = `lead`; a tuple where it has several.
 
-    A sum over the past has a cache of CACHED entries.
+    A sum over the past has a cache of CACHED entries, [B, H, CACHED, ...].
     """
     rng = np.random.default_rng(seed)
     axes = (*lead, CACHED) if isinstance(layer, KernelLayer) else lead
     parts = tuple(
         _draw(s, (*axes, *shape_of(s.dims, sizes)), rng, exact) for s in layer.of_kind("state")
     )
-    return parts[0] if len(parts) == 1 else parts
+    return one_or_all(parts)
 
 
 def _draw(s: Signal, shape: tuple[int, ...], rng: np.random.Generator, exact: bool) -> np.ndarray:
@@ -53,14 +57,13 @@ def _draw(s: Signal, shape: tuple[int, ...], rng: np.random.Generator, exact: bo
         return _fractions(x) if exact else x
     if s.domain.unit:
         x = rng.standard_normal(shape)
-        return _fractions(_unit_rationals(x)) if exact else x / _norm(x)
+        return _fractions(_nearest_axis(x)) if exact else x / _norm(x)
     if low is not None and high is not None:
         t = rng.integers(1, 8, shape) / 8 if exact else rng.uniform(0.02, 0.98, shape)
         x = float(low) + t * float(high - low)
-    elif low is not None:
-        x = float(low) + (rng.integers(1, 9, shape) / 8 if exact else rng.uniform(0.1, 1.5, shape))
-    elif high is not None:
-        x = float(high) - (rng.integers(1, 9, shape) / 8 if exact else rng.uniform(0.1, 1.5, shape))
+    elif low is not None or high is not None:
+        away = rng.integers(1, 9, shape) / 8 if exact else rng.uniform(0.1, 1.5, shape)
+        x = float(high) - away if low is None else float(low) + away
     elif exact:
         x = rng.integers(-4, 5, shape) / 4
     else:
@@ -73,8 +76,8 @@ def _norm(x: np.ndarray) -> np.ndarray:
     return np.sqrt((x * x).sum(-1, keepdims=True))
 
 
-def _unit_rationals(x: np.ndarray) -> np.ndarray:
-    """Points of the unit sphere with dyadic parameters; only axes are exact in floats."""
+def _nearest_axis(x: np.ndarray) -> np.ndarray:
+    """For each vector the unit vector along its largest entry: of norm 1 in exact arithmetic."""
     out = np.zeros(x.shape)
     np.put_along_axis(out, np.abs(x).argmax(-1)[..., None], 1.0, -1)
     return out

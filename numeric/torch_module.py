@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dsf_sym import Layer, find
 from dsf_sym.errors import UnknownName
 
+from .cuda import Products, check_products
 from .run import run
 
 
@@ -19,10 +20,19 @@ class Mixer(nn.Module):
     Constants given when it is made are parameters; the others are arguments of every call.
     """
 
-    def __init__(self, layer: Layer, constants: dict[str, Tensor], backend: str = "torch") -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        constants: dict[str, Tensor],
+        *,
+        backend: str = "torch",
+        products: Products = "float32",
+    ) -> None:
         super().__init__()
+        check_products(f"module({layer.name}, backend={backend!r}", backend, products)
         self.layer = layer
         self.backend = backend
+        self.products = products
         known = [s.name for s in layer.of_kind("constant")]
         for name, value in constants.items():
             if name not in known:
@@ -39,7 +49,15 @@ class Mixer(nn.Module):
         self, state: Any = None, schedule: str = "auto", **signals: Tensor
     ) -> tuple[Tensor, Any]:
         """Outputs [B, H, L, ...] and the state after the last token."""
-        return run(self.layer, self.backend, schedule, state, **self.constants(), **signals)
+        return run(
+            self.layer,
+            self.backend,
+            schedule,
+            state,
+            products=self.products,
+            **self.constants(),
+            **signals,
+        )
 
     def step(self, state: Any = None, **token: Tensor) -> tuple[Tensor, Any]:
         """One token [B, H, ...]: its output [B, H, ...] and the new state."""
@@ -53,7 +71,13 @@ class Mixer(nn.Module):
         return repr(self.layer)
 
 
-def module(layer: Layer | str, backend: str = "torch", **constants: Tensor) -> Mixer:
+def module(
+    layer: Layer | str,
+    backend: str = "torch",
+    *,
+    products: Products = "float32",
+    **constants: Tensor,
+) -> Mixer:
     """The mixer of a layer as an `nn.Module`.
 
     Parameters
@@ -61,11 +85,14 @@ def module(layer: Layer | str, backend: str = "torch", **constants: Tensor) -> M
     layer
         A layer, or the name of one of the catalogue.
     backend
-        "torch", or "cpp" for compiled kernels on the CPU.
+        "torch", "cpp" for compiled kernels on the CPU, or "cuda" for those on a GPU.
+    products
+        What backend "cuda" rounds factors to, as in `run`.
     constants
         Weights [H, ...] that become parameters; those left out are arguments of every call.
     """
-    return Mixer(find(layer) if isinstance(layer, str) else layer, constants, backend)
+    found = find(layer) if isinstance(layer, str) else layer
+    return Mixer(found, constants, backend=backend, products=products)
 
 
 __all__ = ["Mixer", "module", "torch"]

@@ -7,6 +7,7 @@ import pytest
 
 from dsf_sym import Scalar, State, Vec, elu, exp, layer, maximum, relu
 from dsf_sym.arithmetic.scalars import Balls
+from dsf_sym.automata import automaton
 from dsf_sym.automata.automaton import Automaton
 from dsf_sym.deciding.decide import compare
 from dsf_sym.errors import SizeError
@@ -83,14 +84,17 @@ def test_signs_known_from_the_domain_make_no_letters():
     assert len(Automaton((summed(lambda x, y: maximum(x, y)),), {}).letters()) == 2
 
 
-def test_too_many_branches_are_refused_with_the_number():
+def test_too_many_branches_are_refused_with_the_number(monkeypatch):
+    monkeypatch.setattr(automaton, "MOST_LETTERS", 16)
+
     @layer
     def many(h: State["n"], x: Vec["n"]):
         h = h + relu(x)
         return h, h
 
-    with pytest.raises(SizeError, match="more than 1024 ways"):
-        Automaton((many,), {"n": 11}).letters()
+    assert len(Automaton((many,), {"n": 4}).letters()) == 16
+    with pytest.raises(SizeError, match="more than 16 ways"):
+        Automaton((many,), {"n": 5}).letters()
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -119,14 +119,6 @@ def test_loading_the_catalogue_needs_neither_sympy_nor_numpy():
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_the_library_never_imports_the_catalogue_statically():
-    for file in (ROOT / "dsf_sym").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not [n for n in names if n.split(".")[0] == "derivations"], file
-
-
 def test_specialisation_is_part_of_the_catalogue():
     assert catalogue()["s6_softplus"].ties == ("Delta = softplus(z)",)
 

@@ -67,6 +67,12 @@ def test_bad_input_is_told_as_on_the_command_line(command, file, said):
     assert said in err
 
 
+def test_an_error_names_the_file_and_not_the_folder_of_the_run():
+    code, _, err = asked("check my_layer.py", text="def broken(:\n")
+    assert code == 2
+    assert 'File "my_layer.py", line 1' in err
+
+
 def test_nothing_of_a_run_stays_for_the_next():
     assert asked("show x.py", "x.py")[0] == 0
     assert asked("show x.py", "y.py")[0] == 2

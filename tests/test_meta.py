@@ -4,6 +4,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,17 +50,24 @@ def rank(parts):
     return max(found, key=lambda i: ORDER[i].count(".")) if found else None
 
 
+@cache
+def statements(path):
+    """Every import of a file, with whether it is at the top of the module."""
+    tree = ast.parse(path.read_text())
+    found = [x for x in ast.walk(tree) if isinstance(x, ast.Import | ast.ImportFrom)]
+    return [(node, node in tree.body) for node in found]
+
+
 def imports(path):
     """Dotted targets inside the package, with whether they are at the top of the module."""
     own = list(path.relative_to(PACKAGE).with_suffix("").parts)
     base = own[:-1]
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+    for node, top in statements(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             start = base[: len(base) - node.level + 1]
             module = node.module.split(".") if node.module else []
             for name in node.names:
-                yield [*start, *module, name.name], node in tree.body
+                yield [*start, *module, name.name], top
 
 
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
@@ -81,9 +89,9 @@ def test_the_order_is_checked_by_something_it_must_reject():
 
 def test_nothing_in_the_library_imports_the_derivations():
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for node, _ in statements(path):
+            absolute = isinstance(node, ast.ImportFrom)
+            names = [node.module or ""] if absolute else [a.name for a in node.names]
             assert not any(n.split(".")[0] in ("derivations", "numeric", "book") for n in names)
 
 

@@ -15,7 +15,7 @@ from dsf_sym import Const, KernelLayer, Positive, State, Vec, exp, find, layer, 
 from dsf_sym.codegen import generate_cpp
 from dsf_sym.errors import NotAffine, UnknownName
 from dsf_sym.language.loading import catalogue
-from numeric import ContractViolation, choice, native, samples
+from numeric import ContractViolation, choice, native, plans, samples
 from numeric.budgets import budget
 from numeric.oracle import definition
 
@@ -40,14 +40,14 @@ def kernel(name, threads=1):
 @pytest.fixture(autouse=True)
 def poisoned(monkeypatch):
     """Outputs hold NaN before a kernel writes them, and no sequence is too small for threads."""
-    empty = native.empty
+    empty = plans.empty
 
     def filled(like, shape):
         x = empty(like, shape)
         x[...] = float("nan")
         return x
 
-    monkeypatch.setattr(native, "empty", filled)
+    monkeypatch.setattr(plans, "empty", filled)
     monkeypatch.setattr(native, "SMALL", 0)
 
 
@@ -250,6 +250,21 @@ def test_gates_of_any_size(name):
         assert error(kernel(name)(**given, state=state), want) <= 1e-14, value
 
 
+def test_blocks_with_and_without_folded_decays_hand_the_adjoint_on():
+    pytest.importorskip("torch")
+    given, state = drawn("gla", 130, lead=(1, 1))
+    given["alpha"][:, :, 70] = 1e-250
+    want = gradients(numeric.schedules(LAYERS["gla"], "torch")["recurrent"], given, state)
+
+    def wrong(made):
+        found = gradients(made, given, state)
+        return max(np.abs(a - b).max() for a, b in zip(found, want, strict=True))
+
+    assert wrong(kernel("gla")) < 1e-11
+    back = "backward_block(b);\n            f.turned = false;"
+    assert wrong(altered(back, "backward_block(b);")) > 1e-3
+
+
 @pytest.mark.parametrize("name", ["gla", "ssd", "normalised_attention"])
 def test_sweeps_over_states_of_several_tiles(name):
     pytest.importorskip("torch")
@@ -346,6 +361,29 @@ def test_run_takes_arrays_of_either_library(quick):
     leaves = {n: torch.from_numpy(x).requires_grad_() for n, x in given.items()}
     mixer(**leaves)[0].sum().backward()
     assert all(x.grad is not None for x in leaves.values())
+
+
+def test_a_call_made_again_has_the_gradients_of_the_first(quick, monkeypatch):
+    torch = pytest.importorskip("torch")
+    plans.plans.cache_clear()
+    given, _ = drawn("gla", 40)
+    leaves = {n: torch.from_numpy(x).requires_grad_() for n, x in given.items()}
+
+    def found(**options):
+        y, end = numeric.run("gla", "cpp", **leaves)
+        return torch.autograd.grad(y.sin().sum() + end.sum(), list(leaves.values()), **options)
+
+    first = found()
+    monkeypatch.setattr(native.Kernel, "forward", None)
+    assert all((a == b).all() for a, b in zip(found(), first, strict=True))
+    again = found(create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        again[0].sum().backward()
+    asked = []
+    monkeypatch.setattr(plans.Plan, "forward", lambda *a, keep=False: asked.append(keep) or 1 / 0)
+    with torch.no_grad(), pytest.raises(ZeroDivisionError):
+        numeric.run("gla", "cpp", **leaves)
+    assert asked == [False]
 
 
 def test_packed_sequences_and_shared_heads(quick):

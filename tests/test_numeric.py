@@ -12,7 +12,7 @@ import numeric
 from dsf_sym import KernelLayer, catalogue, derive
 from dsf_sym.codegen import program
 from dsf_sym.errors import NotAffine
-from dsf_sym.language.graph import reads_state
+from dsf_sym.language.graph import reading
 from dsf_sym.language.tensor import Function
 from numeric import samples
 from numeric.budgets import BUDGETS, budget
@@ -183,7 +183,7 @@ def test_most_layers_are_linear_in_their_input():
 
 
 def _divides_by_the_state(layer):
-    reads = reads_state(layer.output, frozenset(layer.step))
+    reads = reading(layer.step, layer.output)
     return any(isinstance(x, Function) and x.name == "inverse" for x in reads)
 
 

@@ -110,7 +110,7 @@ def rotation(*angles):
     def turned(a: State, b: State, x: Scalar, y: Scalar, u: Scalar):
         z = Complex(a, b)
         for angle in angles:
-            z = polar(0, angle(x, y)) * z
+            z = polar(1, angle(x, y)) * z
         z = z + u
         return z.re, z.im, z.re
 

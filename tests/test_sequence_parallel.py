@@ -1,9 +1,6 @@
 """One sequence over several processes: values, gradients, equal bits, and what goes wrong."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +18,6 @@ from numeric.sequence_parallel.__main__ import main
 from numeric.sequence_parallel.job import SPANS, spans
 from numeric.sequence_parallel.transitions import linear, product
 
-ROOT = Path(__file__).parent.parent
 B, H, L = 2, 2, 40
 LAYERS = ("scalar_gated", "gla", "deltanet", "s6", "lru", "linear_attention_normalised", "mlstm")
 """Scalar, key-diagonal, rank one, entry by entry, a complex pair, ratios."""
@@ -310,11 +306,6 @@ def test_a_call_that_cannot_be_made_says_why():
         sequence_parallel.run("softmax_attention", **given)
 
 
-def command(words):
-    words = [sys.executable, "-m", "numeric.sequence_parallel", *words.split()]
-    return subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=120)
-
-
 BOUNDED = """
 from dsf_sym import State, Vec, layer, tanh
 
@@ -325,19 +316,21 @@ def bounded(h: State["d"], x: Vec["d"]):
 """
 
 
-def test_the_command_says_what_a_process_says_and_no_more(tmp_path):
+def test_the_command_says_what_a_process_says_and_no_more(tmp_path, capfd):
     file = tmp_path / "bounded.py"
     file.write_text(BOUNDED)
-    done = command(f"{file} --length 300 --variant associative --backend torch")
-    assert (done.returncode, done.stdout) == (2, "")
+    words = f"{file} --length 300 --variant associative --backend torch"
+    done = CliRunner().invoke(main, words.split())
+    assert (done.exit_code, done.stdout, capfd.readouterr()) == (2, "", ("", ""))
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: run(bounded, variant='associative'): ")
     assert line.endswith("tanh(h + x) reads the state; use variant='relay'")
 
 
 def test_the_command_compares_one_process_with_several():
-    done = command("scalar_gated --length 300 --rounds 1 --backend torch")
-    assert done.returncode == 0, done.stderr
+    words = "scalar_gated --length 300 --rounds 1 --backend torch"
+    done = CliRunner().invoke(main, words.split())
+    assert done.exit_code == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "scalar_gated, L = 300, relay, backend torch, one thread each"
     assert [line.split("  ")[0] for line in lines[3:6]] == ["one process", "2 processes", "ratio"]

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Based (Taylor kernel of order 2); do not edit.
 
-Made by `dsf generate based --target torch` from derivations/based.py.
+Made by `dsf generate based --print torch` from derivations/based.py.
 Transition: block diagonal; S0 from S0: identity; S1 from S1: identity; S2 from S2: identity; z0
   from z0: identity; z1 from z1: identity; z2 from z2: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -20,7 +20,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 6e5230c2f2464999466d165ae6083de3ef9551329baf8b8fbb5412195d78fb7f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body bf6564709318cbbbd3d4a2d40a53a03920e07f3894799dab676cd51e1666a5ce
 """
 

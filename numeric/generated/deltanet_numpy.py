@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of DeltaNet; do not edit.
 
-Made by `dsf generate deltanet --target numpy` from derivations/deltanet.py.
+Made by `dsf generate deltanet --print numpy` from derivations/deltanet.py.
 Transition: identity + rank one along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is identity plus rank one along n: products of it are no longer of that
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec e9d4ba9fa0480d422af3c1c64ef0d94418936d661125474994d62507c9557df5
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 1d30f204d0c182490ac22f40d435d4c0dc1390410fa123131aaa7c89feace00a
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Generalised delta rule (DPLR); do not edit.
 
-Made by `dsf generate dplr --target torch` from derivations/dplr.py.
+Made by `dsf generate dplr --print torch` from derivations/dplr.py.
 Transition: diagonal(alpha) + rank one along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is diagonal along n plus rank one along n: products of it are no longer of
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 696fced4a8cf94e0df2debce3cdea1ab74508e63f68d41853ff3a5858ad44443
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 0df088b59e74f41e8c16af10fb03382a9ef8f1d5e4711048c4ed3599dc3c5963
 """
 

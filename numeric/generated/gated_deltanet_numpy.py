@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Gated DeltaNet; do not edit.
 
-Made by `dsf generate gated_deltanet --target numpy` from derivations/gated_deltanet.py.
+Made by `dsf generate gated_deltanet --print numpy` from derivations/gated_deltanet.py.
 Transition: alpha * (identity + rank one) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is scalar times identity plus rank one along n: products of it are no longer
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 40f083fed14ee2477e6ec490543c8da7e21779783df533abe2de479597cb3ce8
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Gated DeltaNet; do not edit.
 
-Made by `dsf generate gated_deltanet --target torch` from derivations/gated_deltanet.py.
+Made by `dsf generate gated_deltanet --print torch` from derivations/gated_deltanet.py.
 Transition: alpha * (identity + rank one) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is scalar times identity plus rank one along n: products of it are no longer
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1ef6c7bb6adb52985451aa0f1b5bb367009ff6fa385253760a9b31e1fa756f3b
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 3f56c93321de47a5781325d0e820e770f7d8760c4342ad7f73b0c17091d2044f
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Gated linear attention (GLA); do not edit.
 
-Made by `dsf generate gla --target numpy` from derivations/gla.py.
+Made by `dsf generate gla --print numpy` from derivations/gla.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec ae1d9a9dfc5d8a9faf717eceaaba1f4f4c4aaf640a158ab487902b867acd06c0
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body d99843b57f82e5d0fd9f9463f7bb385c9e3f1531171d29d9fed4ddb6d98e6c2b
 """
 

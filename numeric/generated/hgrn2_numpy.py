@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of HGRN2; do not edit.
 
-Made by `dsf generate hgrn2 --target numpy` from derivations/hgrn2.py.
+Made by `dsf generate hgrn2 --print numpy` from derivations/hgrn2.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 3588fa13ea528dbaf7dd143d1cc970b1219296b6f84ac6bba713dc2e9929dfa1
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of HGRN2; do not edit.
 
-Made by `dsf generate hgrn2 --target torch` from derivations/hgrn2.py.
+Made by `dsf generate hgrn2 --print torch` from derivations/hgrn2.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 1e1d224f58c9d1d8176784f65ea676d5f6c143e48c83170257f15493f48eff2d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body db6565719e11d0be852a8e820a0f5699f37c96f344400377ae7caae6997a8204
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Kimi delta attention (KDA); do not edit.
 
-Made by `dsf generate kda --target numpy` from derivations/kda.py.
+Made by `dsf generate kda --print numpy` from derivations/kda.py.
 Transition: (identity + rank one) * diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is diagonal along n plus rank one along n: products of it are no longer of
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 37caec4ddfbbac2d57f49308fa02d0b123787e71dd339a3a7a70ea13e5f041fc
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 889b7c6c1f2b5709c5abb25f6d1534577af322792e2d2e9aec3fec35c1a2a27e
 """
 

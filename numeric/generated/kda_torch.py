@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Kimi delta attention (KDA); do not edit.
 
-Made by `dsf generate kda --target torch` from derivations/kda.py.
+Made by `dsf generate kda --print torch` from derivations/kda.py.
 Transition: (identity + rank one) * diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise.
 no associative_scan: Λ is diagonal along n plus rank one along n: products of it are no longer of
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 37caec4ddfbbac2d57f49308fa02d0b123787e71dd339a3a7a70ea13e5f041fc
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 39135b6c6be25d6e2f8beccd0c894761e43073e799b6ce7d3067336f92b7f951
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Linear attention, normalised; do not edit.
 
-Made by `dsf generate linear_attention_normalised --target numpy` from
+Made by `dsf generate linear_attention_normalised --print numpy` from
   derivations/linear_attention_normalised.py.
 Transition: block diagonal; S from S: identity; z from z: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec f87375dd1920d0b249883d6b1c138c5787300fbfcc58909f1f20a03b6a6958d8
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 510a6d62605a1feee5bd0eda5050852c8949315629b80a8573c7ce2236b26250
 """
 

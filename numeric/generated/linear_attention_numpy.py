@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Linear attention (unnormalised); do not edit.
 
-Made by `dsf generate linear_attention --target numpy` from derivations/linear_attention.py.
+Made by `dsf generate linear_attention --print numpy` from derivations/linear_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body d76c8c5fdef74d2dee4a9bb0865076a870023bc3a8d99024894a5395ee041360
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Linear attention (unnormalised); do not edit.
 
-Made by `dsf generate linear_attention --target torch` from derivations/linear_attention.py.
+Made by `dsf generate linear_attention --print torch` from derivations/linear_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 48c57937a26022f81b6479a293423799eb0f588635eed6544d1018ced3cf7cdb
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body a26f347abad3e9ad393aaae1fb9e91a1f13400a241892d9e70e3b7b6841e891e
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Longhorn, diagonal; do not edit.
 
-Made by `dsf generate longhorn_diagonal --target torch` from derivations/longhorn.py.
+Made by `dsf generate longhorn_diagonal --print torch` from derivations/longhorn.py.
 Transition: diagonal(1 - 1/(1 + rate k k) k k rate) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 9f24a225347569a41b99d57c532c45a52716ba11aaaefda57fc9db6bc300726d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body f3b48a9b9ac710d79fabfcbc76bf0f000efb2e64af46d0e9c7647ba75082aada
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Longhorn; do not edit.
 
-Made by `dsf generate longhorn --target torch` from derivations/longhorn.py.
+Made by `dsf generate longhorn --print torch` from derivations/longhorn.py.
 Transition: identity + rank one along n.
 Schedules: recurrent, chunkwise.
 no parallel: every value has a triangular system of its own, as long as the sequence
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec dfcb1f0606d27036e5ca67f26df5efab5d91de42f0433d0754ef255b6e926da7
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 071041ca2fbacf89f2aabaef800c2b1d7423372aecc8b6ed157ed4988813d109
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of LRU; do not edit.
 
-Made by `dsf generate lru --target numpy` from derivations/lru.py.
+Made by `dsf generate lru --print numpy` from derivations/lru.py.
 Transition: complex diagonal(cos(theta) exp(-exp(nu)) + i (exp(-exp(nu)) sin(theta))) along n of hr
   + i hi.
 Schedules: recurrent, associative_scan, convolution.
@@ -23,7 +23,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 586a12277d94d32a3d2f1eb195148d8fdafa0a9374fc9ee819614c0fca553c0f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 137d1294ce362bb28c0c8d7863434b2e2bf1461c034cc79655253ed8e21d8291
 """
 

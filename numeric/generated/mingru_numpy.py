@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of minGRU; do not edit.
 
-Made by `dsf generate mingru --target numpy` from derivations/mingru.py.
+Made by `dsf generate mingru --print numpy` from derivations/mingru.py.
 Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body ee424f19bfb9a1034b6d1697e038d2feade2d75c6d26f8e0174ceb710bce633e
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of minGRU; do not edit.
 
-Made by `dsf generate mingru --target torch` from derivations/mingru.py.
+Made by `dsf generate mingru --print torch` from derivations/mingru.py.
 Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 14358d1d4930fd988bc318f10bc95962be295d1f13545eef18d2ce8753e8690f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body bc5347eededd1125f360b49e43924742ff99e23b5b1a970c893d30bccbd23f02
 """
 

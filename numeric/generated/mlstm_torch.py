@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of mLSTM; do not edit.
 
-Made by `dsf generate mlstm --target torch` from derivations/mlstm.py.
+Made by `dsf generate mlstm --print torch` from derivations/mlstm.py.
 Transition: none, mlstm: the output's denominator is not affine in its state: relu(q @ (alpha * z +
   exp(p) * k)) reads the state.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 3d4f0fcb8e7628cb7ef5ce958641340f60d002a0cd31603768a8ab1a7490420c
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 6467e30c2076308ff70ddf23a869ef377b98e07a2d074ac40765b795accb2bd5
 """
 

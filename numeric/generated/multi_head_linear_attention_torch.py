@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Linear attention (unnormalised), multi-head; do not edit.
 
-Made by `dsf generate multi_head_linear_attention --target torch` from
+Made by `dsf generate multi_head_linear_attention --print torch` from
   derivations/linear_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -15,7 +15,7 @@ returns y: [B, H, L, h, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 88728f743095779c66433bd9ee22f8eee77cd720eb7da2949819e097bbd1f767
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 583d47cf9ece089cb0e6d4060f78c7c16ac9167f0f66da39f5e0d7a556e580d3
 """
 

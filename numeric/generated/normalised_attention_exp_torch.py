@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention_exp --target torch` from
+Made by `dsf generate normalised_attention_exp --print torch` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 8438d8ed9ffcb8764913a28cc183ad350657e9c5ddd492b6223a418856faae75
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body d614147f29576a9b6fe458e41c99e81c0735018e74694cfddfebf399b7c74972
 """
 

@@ -1,7 +1,6 @@
 """Generated NumPy 2 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention --target numpy` from
-  derivations/normalised_attention.py.
+Made by `dsf generate normalised_attention --print numpy` from derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -16,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 8f25c629890266a27d50f23fe7a65aa949b18464ba49cd42590716084a1abde8
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 227053689bc895cfdf83ae5ebe7c75378740e3dc66484693316a97b3e72d6e6d
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention_sigmoid --target numpy` from
+Made by `dsf generate normalised_attention_sigmoid --print numpy` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body f2475f86ea32f916efd3f6d929b892a06f94c5706df9752a7b88922e8844eaa0
 """
 

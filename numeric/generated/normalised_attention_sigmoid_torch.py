@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention_sigmoid --target torch` from
+Made by `dsf generate normalised_attention_sigmoid --print torch` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 681dc46dc1e1767e2f35be397459a379786459e615e956befc5f45b769ebcd9d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body e1f13f391a7f77427d666fb28a38466c0b1a9f3ecbacb9923af7daf26b912c53
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention_softplus --target numpy` from
+Made by `dsf generate normalised_attention_softplus --print numpy` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 48476fbc97843f5a2a4a440df72fe341a01caf389cb562e5af911194da9cb99c
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 7900189d2b87ee90678cadf18054fcd00fdb6be87916d6662d061d3d54423593
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention_softplus --target torch` from
+Made by `dsf generate normalised_attention_softplus --print torch` from
   derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 48476fbc97843f5a2a4a440df72fe341a01caf389cb562e5af911194da9cb99c
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 72418e5a0c30b40b78291edfb985cd19419eba3cce1ece16bca5c1270bb00580
 """
 

@@ -1,7 +1,6 @@
 """Generated torch 2.13 code of Normalised attention; do not edit.
 
-Made by `dsf generate normalised_attention --target torch` from
-  derivations/normalised_attention.py.
+Made by `dsf generate normalised_attention --print torch` from derivations/normalised_attention.py.
 Transition: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -16,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 8f25c629890266a27d50f23fe7a65aa949b18464ba49cd42590716084a1abde8
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 2b180e7bf7564a6212a95866b0c76de994f4c3318d3e8174b340a79ae3cdc813
 """
 

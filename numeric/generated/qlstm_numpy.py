@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of qLSTM (without tanh); do not edit.
 
-Made by `dsf generate qlstm --target numpy` from derivations/qlstm.py.
+Made by `dsf generate qlstm --print numpy` from derivations/qlstm.py.
 Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body ef1d600a4eeba79fc51525fde102de11100191e00f993815f1b5eed0df1bef9d
 """
 

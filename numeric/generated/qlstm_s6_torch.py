@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of qLSTM (without tanh); do not edit.
 
-Made by `dsf generate qlstm_s6 --target torch` from derivations/qlstm.py.
+Made by `dsf generate qlstm_s6 --print torch` from derivations/qlstm.py.
 Transition: diagonal(exp(-a softplus(z))) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -18,7 +18,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 72b6da0d335ffe0c9dd6cc22d46fb73eacb0abd493c22ae966390d23258931ec
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 61888401970cffc90892896e7501bfcfbfde8ac91af69c07e9a1abad37d234cd
 """
 

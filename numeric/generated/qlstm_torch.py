@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of qLSTM (without tanh); do not edit.
 
-Made by `dsf generate qlstm --target torch` from derivations/qlstm.py.
+Made by `dsf generate qlstm --print torch` from derivations/qlstm.py.
 Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec 1324f22a113396710c753723d2de83f12b6090e1fab5a4b0102fb846f8df7694
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 9473523df3c3eaa30df404399c0e38926bcb1eeeb8b2771e655e64d56a3d8266
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of ReBased (square kernel); do not edit.
 
-Made by `dsf generate rebased --target numpy` from derivations/rebased.py.
+Made by `dsf generate rebased --print numpy` from derivations/rebased.py.
 Transition: block diagonal; S from S: identity; z from z: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 0898cd73487d8ca2c46aa50bfc059f4e4985a1573fee97b550d1f666542a4e54
 """
 

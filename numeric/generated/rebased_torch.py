@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of ReBased (square kernel); do not edit.
 
-Made by `dsf generate rebased --target torch` from derivations/rebased.py.
+Made by `dsf generate rebased --print torch` from derivations/rebased.py.
 Transition: block diagonal; S from S: identity; z from z: identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is the identity: a sum over time needs no transform
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 187a73a43b9ad27e3958d39ca12033949dbdc81dc015696a7e973607eaf3a744
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body df4677b5887891d883bb0eb071606dfa3de3e4dffbd492c28efb3809e68ce142
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of RetNet; do not edit.
 
-Made by `dsf generate retnet --target numpy` from derivations/retnet.py.
+Made by `dsf generate retnet --print numpy` from derivations/retnet.py.
 Transition: alpha * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan, convolution.
 
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 0f5cc4f0f81db8ac06bb952165091eb60aed8f0577062f0bcfbf3c284dcfb8b7
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of RetNet; do not edit.
 
-Made by `dsf generate retnet --target torch` from derivations/retnet.py.
+Made by `dsf generate retnet --print torch` from derivations/retnet.py.
 Transition: alpha * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan, convolution.
 
@@ -14,7 +14,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 0f6e65a2a547ade4cce94526da6a294fd72a8912132cbe95a8e8ccab428c2b93
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 08de2c8ced485a92f4753864b1f9156095f8bfd35fd4f7d60f8b0a66e22420d6
 """
 

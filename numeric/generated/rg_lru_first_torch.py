@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of RG-LRU with the first-token rule; do not edit.
 
-Made by `dsf generate rg_lru_first --target torch` from derivations/rg_lru.py.
+Made by `dsf generate rg_lru_first --print torch` from derivations/rg_lru.py.
 Transition: diagonal(f - f first) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec b8c616c3334e28d0128957065c21ccaef18deafd2c278ff91954e1d90e7b4d9f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 5b3624599959c956db694d48d601ac8d250912f5f533c18b73ee4c4a85543557
 """
 

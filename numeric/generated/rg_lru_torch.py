@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of RG-LRU (Griffin); do not edit.
 
-Made by `dsf generate rg_lru --target torch` from derivations/rg_lru.py.
+Made by `dsf generate rg_lru --print torch` from derivations/rg_lru.py.
 Transition: diagonal(f) along d.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec a3d6f38f54c572604895e9ae615670c9eeea466b7ff3844256243b1482dc53a5
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 99fe852e82144f164b1740d4339b47ed6c3f7819f2e6b9d067c84da2fd60bdc1
 """
 

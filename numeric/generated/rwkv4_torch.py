@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of RWKV-4; do not edit.
 
-Made by `dsf generate rwkv4 --target torch` from derivations/rwkv4.py.
+Made by `dsf generate rwkv4 --print torch` from derivations/rwkv4.py.
 Transition: block diagonal; a from a: diagonal(exp(w)) along d; b from b: diagonal(exp(w)) along d.
 Schedules: recurrent, associative_scan, convolution.
 no parallel: Λ is diagonal along d: the decay varies along the values
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from p); arrays of one type.
 
 spec 61ce8f972fec96b091cffef940ca731c4bb6b47fd91ca1a1f38dfc52659c628f
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 25f45b6762aebdf524ae00127e027a2439490b24cdca87c44fc5403ab35ce9a2
 """
 

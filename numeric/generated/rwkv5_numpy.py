@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of RWKV-5 (Eagle); do not edit.
 
-Made by `dsf generate rwkv5 --target numpy` from derivations/rwkv5.py.
+Made by `dsf generate rwkv5 --print numpy` from derivations/rwkv5.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan, convolution.
 
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 4c787aba8e961079c10de97cfecc1c27af24367cd9d4221f7f1bf0f29b30ec5d
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 43b9ec6b54f3e529907020eb65560c48c6f3d2403b6ed5aad2f49cd58490a9b1
 """
 

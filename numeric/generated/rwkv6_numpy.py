@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of RWKV-6 (Finch); do not edit.
 
-Made by `dsf generate rwkv6 --target numpy` from derivations/rwkv6.py.
+Made by `dsf generate rwkv6 --print numpy` from derivations/rwkv6.py.
 Transition: diagonal(alpha) along n.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -16,7 +16,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 408c8f45e318982a77eda62c116d2e78512eea325071b20a9948482b699620df
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body e90bc65a3407550f9df9835a2f8ff554351ad6f5b6f440c3c69e5886b06a67c0
 """
 

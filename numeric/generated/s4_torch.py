@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of S4 (diagonal plus rank one); do not edit.
 
-Made by `dsf generate s4 --target torch` from derivations/s4.py.
+Made by `dsf generate s4 --print torch` from derivations/s4.py.
 Transition: full; hr from hr: diagonal(-1 + 2 1/(1 - A Delta + 1/4 A A Delta Delta + 1/4 Delta
   Delta w w) - A Delta 1/(1 - A Delta + 1/4 A A Delta Delta + 1/4 Delta Delta w w)) entry by entry
   + rank 2 along n; hr from hi: (identity + rank 2) * diagonal(-Delta 1/(1 - A Delta + 1/4 A A
@@ -34,7 +34,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from v); arrays of one type.
 
 spec ccdd0f6c7acad3add2577fe4d7974883b4a646d2a679e9d951d78b018e1c6618
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 53d5529b57a3ec0ac57f00ded5af8470d9ddcb59675824d3d0a6ab7659b34fe6
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of S4D; do not edit.
 
-Made by `dsf generate s4d --target numpy` from derivations/s4d.py.
+Made by `dsf generate s4d --print numpy` from derivations/s4d.py.
 Transition: complex diagonal(cos(Delta w) exp(A Delta) + i (exp(A Delta) sin(Delta w))) along d and
   n of hr + i hi.
 Schedules: recurrent, associative_scan, convolution.
@@ -21,7 +21,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from v); arrays of one type.
 
 spec dc3edc0c1f73fa3f91e2b71f82dd5f85fa08e0e69685042c3d03a5bc63606658
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 12fe87acf77c980d9f5abd05284ba8074e69907eb60e00eb5fc6277cbb81140f
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of S6 (Mamba); do not edit.
 
-Made by `dsf generate s6 --target numpy` from derivations/s6.py.
+Made by `dsf generate s6 --print numpy` from derivations/s6.py.
 Transition: diagonal(exp(A Delta)) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 42d5b4d5f707801bd70764cfe99db589d58b6611979a943267c258b832660ed6
 """
 

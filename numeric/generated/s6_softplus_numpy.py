@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of S6 (Mamba); do not edit.
 
-Made by `dsf generate s6_softplus --target numpy` from derivations/s6.py.
+Made by `dsf generate s6_softplus --print numpy` from derivations/s6.py.
 Transition: diagonal(exp(A softplus(z))) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 3709b157e1e565a77bfacf3b8b586986fcb58603385ae7e19a5520cccc2d278b
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 381a8e362a2e75503afa9519fc6802c729622ae32d56881770cbd1551ae8209b
 """
 

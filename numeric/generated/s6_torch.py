@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of S6 (Mamba); do not edit.
 
-Made by `dsf generate s6 --target torch` from derivations/s6.py.
+Made by `dsf generate s6 --print torch` from derivations/s6.py.
 Transition: diagonal(exp(A Delta)) entry by entry.
 Schedules: recurrent, associative_scan.
 no parallel: Λ is diagonal entry by entry: the decay varies along the values
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec bca15ac597748d578b19e89daab8e7809615497d202e649e12e7c59da4f61397
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 52e7532b3b7f65d91b74b3b150b268068c93fb170470e175d6e53313210c2322
 """
 

@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of Scalar-gated linear attention; do not edit.
 
-Made by `dsf generate scalar_gated --target numpy` from derivations/scalar_gated.py.
+Made by `dsf generate scalar_gated --print numpy` from derivations/scalar_gated.py.
 Transition: alpha * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -15,7 +15,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec fb872a199a38ae02a78384b7898c22cd3ae8bdecf315e86dfdfd12677ccb5561
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 1466fa66d87f62470d8c134787db045a38d7118f96c6658d92fdda7a184fbb56
 """
 

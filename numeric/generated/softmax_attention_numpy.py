@@ -1,9 +1,9 @@
 """Generated NumPy 2 code of Softmax attention; do not edit.
 
-Made by `dsf generate softmax_attention --target numpy` from derivations/softmax_attention.py.
+Made by `dsf generate softmax_attention --print numpy` from derivations/softmax_attention.py.
 Transition: none, softmax_attention has no finite state that was found: exp((q @ k_j) /
-  sqrt(sum(1))) reads the query of one token and a key of another, so that y_i needs every past
-  key.
+  sqrt(sum(ones('n')))) reads the query of one token and a key of another, so that y_i needs every
+  past key.
 Schedules: recurrent, parallel.
 no chunkwise: there is no finite state; every query reads the whole cache
 no associative_scan: there is no finite state; every query reads the whole cache
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body eb8740697d4cd2cfef57b20c9af1109319ad380c4c49b6036f65c587044735d9
 """
 

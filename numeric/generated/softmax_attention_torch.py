@@ -1,9 +1,9 @@
 """Generated torch 2.13 code of Softmax attention; do not edit.
 
-Made by `dsf generate softmax_attention --target torch` from derivations/softmax_attention.py.
+Made by `dsf generate softmax_attention --print torch` from derivations/softmax_attention.py.
 Transition: none, softmax_attention has no finite state that was found: exp((q @ k_j) /
-  sqrt(sum(1))) reads the query of one token and a key of another, so that y_i needs every past
-  key.
+  sqrt(sum(ones('n')))) reads the query of one token and a key of another, so that y_i needs every
+  past key.
 Schedules: recurrent, parallel.
 no chunkwise: there is no finite state; every query reads the whole cache
 no associative_scan: there is no finite state; every query reads the whole cache
@@ -19,7 +19,7 @@ returns y: [B, H, L, d], and the cache after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 740fed476247aedb00dfede0d17715b374580aedd3bed431655f5c0f347ed2dd
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body 2308497a47e42da0e3b794a1e6d6b562bdf77bdea513b0455f8ffba5a07fc083
 """
 

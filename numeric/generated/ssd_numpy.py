@@ -1,6 +1,6 @@
 """Generated NumPy 2 code of SSD (Mamba-2); do not edit.
 
-Made by `dsf generate ssd --target numpy` from derivations/ssd.py.
+Made by `dsf generate ssd --print numpy` from derivations/ssd.py.
 Transition: exp(A Delta) * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires numpy 2; L >= 1 (read from q); arrays of one type.
 
 spec 2464accd63decbd10e962d0ec6ded6a395de0edf376620bd0d3b234ae3cc11c0
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body b109d391408f74dd28bde1ea67cd12b7c45d9c6881ecedfadf163e98b5a93332
 """
 

@@ -1,6 +1,6 @@
 """Generated torch 2.13 code of SSD (Mamba-2); do not edit.
 
-Made by `dsf generate ssd --target torch` from derivations/ssd.py.
+Made by `dsf generate ssd --print torch` from derivations/ssd.py.
 Transition: exp(A Delta) * identity.
 Schedules: recurrent, parallel, chunkwise, associative_scan.
 no convolution: Λ is not constant in time
@@ -17,7 +17,7 @@ returns y: [B, H, L, d], and the state after the last token
 Requires torch 2.13; L >= 1 (read from q); arrays of one type.
 
 spec 2464accd63decbd10e962d0ec6ded6a395de0edf376620bd0d3b234ae3cc11c0
-generator c308fe89f34779fe36b8595a5e9356dbe5d14d63f2bb0d5430431e75e1641c03
+generator f331999ca03f59b8243313be58001ff649122a370e058de3c1cea25db2527093
 body f3a6e468b27b10dea4ac87b0468db8addc6a30161329ff8db2530b22ea4f68c1
 """
 

@@ -6,7 +6,7 @@
 `python -m numeric.sequence_parallel gla` does it on one machine, and compares.
 """
 
-from .local import launch
+from .processes import launch
 from .ranks import WorkerLost
 from .run import run
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..run import run
-from .job import Adjoints, Gradients, total
 from .pieces import Part
 from .transitions import Product, product
+from .turns import Adjoints, Gradients, total
 
 
 class Associative(Part):

@@ -1,10 +1,9 @@
-"""One call on one process, and runs of generated code whose gradients are asked for later."""
+"""One call on one process: what runs there, in which spans of tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,14 +13,11 @@ from dsf_sym.language.evaluate import shape_of
 from dsf_sym.language.layer import Signal
 
 from ..choice import kernel
-from ..contract import LOW
-from ..native import Arguments, Kernel
+from ..contract import LOW, computed_in, one_or_all, parts_of, type_name
 from ..run import run
 from .ranks import Ranks
+from .turns import Compiled, Traced, Turn
 
-Adjoints = Sequence[Tensor | None]
-"""None stands for zero."""
-Gradients = list[Tensor | None]
 SPANS = 16
 """The longest span of tokens over the first."""
 
@@ -36,7 +32,7 @@ class Job:
     layer: Layer
     backend: str
     schedule: str
-    options: Mapping[str, Any]
+    chunk: int | None
     sizes: Mapping[str, int]
     ranks: Ranks
     pieces: int | None
@@ -55,7 +51,7 @@ class Job:
 
     def zeros(self, like: Tensor) -> list[Tensor]:
         """States of zero."""
-        kind = torch.float32 if str(like.dtype) in LOW else like.dtype
+        kind = getattr(torch, computed_in(like))
         lead = (self.sizes["B"], self.sizes["H"])
         shapes = [(*lead, *shape_of(s.dims, self.sizes)) for s in self.states]
         return [like.new_zeros(shape, dtype=kind) for shape in shapes]
@@ -71,7 +67,7 @@ class Job:
             made = kernel(self.layer)
             given = made.arguments(inputs, start or None)
             _, ends, kept = made.forward(given, keep=self.graph, into=y)
-            return Called(made, given, kept, y, ends)
+            return Compiled(y, ends, made, given, kept)
         leaves = [x.detach().requires_grad_(self.graph) for x in (*inputs, *start)]
         state = tuple(leaves[len(inputs) :])
         signals = {s.name: x for s, x in zip(self.signals, leaves, strict=False)}
@@ -80,103 +76,19 @@ class Job:
                 self.layer,
                 self.backend,
                 self.schedule,
-                None if not state else state if len(state) > 1 else state[0],
-                **self.options,
+                one_or_all(state) if state else None,
+                chunk=self.chunk,
                 **signals,
             )
         y.copy_(out.detach())
-        return Traced(leaves, len(inputs), out, end if isinstance(end, tuple) else (end,))
+        return Traced(out, parts_of(end), leaves, len(inputs))
 
     def _writes(self, y: Tensor) -> bool:
         """Whether a kernel may write to y itself: fresh memory costs as much as its work."""
         plain = self.schedule in ("auto", "recurrent") and y.is_contiguous()
-        if not plain or self.backend != "cpp" or str(y.dtype) in LOW:
+        if not plain or self.backend != "cpp" or type_name(y) in LOW:
             return False
-        dtype = str(y.dtype).removeprefix("torch.")
-        return not self.graph or kernel(self.layer).differentiable(dtype)
-
-
-class Turn(Protocol):
-    """One run: its ends, and the adjoints of what it was given."""
-
-    ends: tuple[Tensor, ...]
-
-    def adjoints(
-        self,
-        y: Tensor | None,
-        ends: Adjoints,
-        into: Adjoints = (),
-        *,
-        again: bool = False,
-    ) -> tuple[Gradients, Gradients]:
-        """The adjoints of the inputs and of the start, from those of outputs and ends.
-
-        into: where those of inputs may be written, None for nowhere. again: they will be asked for
-        once more.
-        """
-
-
-@dataclass
-class Called:
-    """A call of a kernel, and what its backward pass needs."""
-
-    kernel: Kernel
-    given: Arguments
-    kept: Any
-    y: Tensor
-    ends: tuple[Tensor, ...]
-
-    def adjoints(
-        self,
-        y: Tensor | None,
-        ends: Adjoints,
-        into: Adjoints = (),
-        *,
-        again: bool = False,
-    ) -> tuple[Gradients, Gradients]:
-        """By the adjoint kernel."""
-        if y is None and all(x is None for x in ends):
-            return [None] * len(self.given.inputs), [None] * len(self.given.state or ())
-        seed = torch.zeros_like(self.y) if y is None else y
-        found, begins = self.kernel.backward(self.given, self.kept, seed, ends, into=into)
-        return list(found), list(begins) if self.given.state else []
-
-
-@dataclass
-class Traced:
-    """A run in torch's autograd: its leaves (`count` inputs, then the start if it was given)."""
-
-    leaves: Sequence[Tensor]
-    count: int
-    y: Tensor
-    ends: tuple[Tensor, ...]
-
-    def adjoints(
-        self,
-        y: Tensor | None,
-        ends: Adjoints,
-        into: Adjoints = (),
-        *,
-        again: bool = False,
-    ) -> tuple[Gradients, Gradients]:
-        """By the graph."""
-        pairs = zip((self.y, *self.ends), (y, *ends), strict=True)
-        seeded = [(x, seed) for x, seed in pairs if seed is not None and x.requires_grad]
-        found: Gradients = [None] * len(self.leaves)
-        if seeded:
-            roots, seeds = zip(*seeded, strict=True)
-            found = list(
-                torch.autograd.grad(
-                    roots, self.leaves, seeds, retain_graph=again, allow_unused=True
-                )
-            )
-        return found[: self.count], found[self.count :]
-
-
-def total(a: Adjoints, b: Adjoints) -> Gradients:
-    """Sums of adjoints."""
-    pairs = zip(a, b, strict=True)
-    return [x if y is None else y if x is None else x + y for x, y in pairs]
+        return not self.graph or kernel(self.layer).differentiable(type_name(y))
 
 
 def spans(length: int, first: int) -> list[int]:
@@ -197,4 +109,4 @@ def flushed(x: Tensor) -> Tensor:
     return x.where(x.abs() >= torch.finfo(x.dtype).tiny, 0)
 
 
-__all__ = ["Adjoints", "Gradients", "Job", "Turn", "flushed", "spans", "total"]
+__all__ = ["Job", "flushed", "spans"]

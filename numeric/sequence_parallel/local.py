@@ -1,138 +1,27 @@
-"""Processes on this machine: `launch` starts them; `compare` times a sequence over them."""
+"""A sequence on one process beside several of this machine, timed in turns."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import pickle
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor
 
 from dsf_sym import Layer, find
-from dsf_sym.errors import DsfError, SizeError
+from dsf_sym.errors import SizeError
 
-from ..contract import ContractViolation
+from ..contract import parts_of
 from ..run import run as run_whole
-from .ranks import WorkerLost
+from .processes import launch
 from .run import run
 
 PART = 64
 """Parts begin where the chunks of generated code begin, so that they compute the same bits."""
-POLL = 0.1
-"""Seconds between looks at whether a process has failed."""
-
-
-def launch(
-    work: Callable[..., Any],
-    processes: int,
-    *arguments: Any,
-    collective: str = "gloo",
-    timeout: float = 300.0,
-    threads: int = 1,
-) -> list[Any]:
-    """What `work(*arguments)` returns in each of new processes, which form the default group.
-
-    Parameters
-    ----------
-    work
-        A function of a module, so that a new process finds it.
-    collective
-        The backend of torch.distributed: "gloo", or "nccl" where each process has its own GPU.
-    timeout
-        Seconds that processes wait for each other.
-    threads
-        Threads of each process.
-
-    Raises
-    ------
-    DsfError
-        What `work` raised in one of them; the others are ended.
-    ContractViolation
-        "nccl" is asked for where there are fewer GPUs than processes.
-    WorkerLost
-        A process ended without a result; the others are ended too.
-    """
-    if collective == "nccl":
-        _require_gpus(processes)
-    with tempfile.TemporaryDirectory(prefix="dsf-ranks-") as name:
-        folder = Path(name)
-        job = (work, processes, folder, arguments, collective, timeout, threads)
-        started = mp.start_processes(_begin, job, processes, join=False, start_method=_way())
-        errors: list[DsfError] = []
-        done = False
-        try:
-            while not done:
-                # Looked for first: who has ended when another tells of it is then found by `join`.
-                failed = any(folder.glob("*.error"))
-                done = started.join(POLL) or failed
-        except (mp.ProcessExitedException, mp.ProcessRaisedException) as error:
-            errors.append(WorkerLost(f"launch({work.__name__}, {processes}): {str(error).strip()}"))
-        errors += (pickle.loads(file.read_bytes()) for file in sorted(folder.glob("*.error")))
-        if errors:
-            for process in started.processes:
-                process.terminate()
-                process.join()
-            # Who lost another did so because of what that one met.
-            raise min(errors, key=lambda error: isinstance(error, WorkerLost))
-        return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(processes)]
-
-
-def _require_gpus(processes: int) -> None:
-    found = torch.cuda.device_count()
-    if found < processes:
-        raise ContractViolation(
-            f"collective 'nccl' for {processes} processes: each needs its own GPU, and torch "
-            f"{torch.__version__} sees {found}; with 'gloo' they run on the CPU"
-        )
-
-
-def _way() -> str:
-    """How processes start: forked, where they can be, from one that has imported torch."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return "spawn"
-    multiprocessing.set_forkserver_preload([__name__])
-    return "forkserver"
-
-
-def _begin(
-    rank: int,
-    work: Callable[..., Any],
-    processes: int,
-    folder: Path,
-    arguments: tuple[Any, ...],
-    collective: str,
-    timeout: float,
-    threads: int,
-) -> None:
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
-    if collective == "nccl":
-        torch.cuda.set_device(rank)
-    dist.init_process_group(
-        collective,
-        init_method=f"file://{folder}/store",
-        rank=rank,
-        world_size=processes,
-        timeout=timedelta(seconds=timeout),
-    )
-    try:
-        torch.save(work(*arguments), folder / f"{rank}.pt")
-    except DsfError as error:
-        written = folder / f"{rank}.part"
-        written.write_bytes(pickle.dumps(error))
-        written.replace(written.with_suffix(".error"))
-    dist.destroy_process_group()
 
 
 @dataclass(frozen=True)
@@ -260,7 +149,7 @@ def _compared(
     (y, end), (z, state) = whole(), shared()
     same = torch.equal(z, y[:, :, own])
     if rank == size - 1:
-        same = same and all(map(torch.equal, _tuple(state), _tuple(end)))
+        same = same and all(map(torch.equal, parts_of(state), parts_of(end)))
     error = float((z - y[:, :, own]).abs().max() / y.abs().max())
     turns = []
     for _ in range(rounds):
@@ -293,11 +182,7 @@ def _passed(given: dict[str, Tensor], backward: bool, call: Callable[..., Result
     leaves = {n: x.detach().requires_grad_() for n, x in given.items()}
     y, end = call(**leaves)
     torch.autograd.grad(y, list(leaves.values()), torch.ones_like(y), allow_unused=True)
-    return y.detach(), tuple(x.detach() for x in _tuple(end))
+    return y.detach(), tuple(x.detach() for x in parts_of(end))
 
 
-def _tuple(x: Any) -> tuple[Tensor, ...]:
-    return x if isinstance(x, tuple) else (x,)
-
-
-__all__ = ["Comparison", "compare", "launch"]
+__all__ = ["Comparison", "compare"]

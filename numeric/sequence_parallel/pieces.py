@@ -15,7 +15,8 @@ from dsf_sym.codegen.factors import NoSchedule
 from dsf_sym.codegen.tiles import tiles
 from dsf_sym.language.layer import Signal
 
-from .job import Adjoints, Gradients, Job, Turn, flushed, spans
+from .job import Job, flushed, spans
+from .turns import Adjoints, Gradients, Seeds, Turn
 
 LANES = 32
 """Groups of lanes are a multiple of what kernels take at a time, so that all go the same way."""
@@ -131,7 +132,7 @@ class Track:
                 None if add or not whole.is_contiguous() else whole
                 for add, whole in zip(added, parts[i], strict=True)
             ]
-            found, adjoint = self.turns[i].adjoints(outputs[i], adjoint, into, again=again)
+            found, adjoint = self.turns[i].adjoints(Seeds(outputs[i], adjoint, into, again))
             adjoint = [None if x is None else flushed(x) for x in adjoint]
             for add, whole, part in zip(added, parts[i], found, strict=True):
                 if add:

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 
 from torch import Tensor
 
-from .job import Adjoints, Gradients, total
 from .pieces import Part
+from .turns import Adjoints, Gradients, total
 
 
 class Relay(Part):

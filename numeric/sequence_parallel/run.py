@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from dsf_sym import KernelLayer, Layer, find
 from dsf_sym.errors import UnknownName
 
 from ..choice import compiles, fastest
-from ..contract import LOW, ContractViolation, backend_of, check
+from ..contract import ContractViolation, backend_of, check, computed_in, one_or_all, parts_of
 from .associative import Associative
 from .job import Job
 from .ranks import Ranks
@@ -91,33 +92,25 @@ def run(
     """
     layer = find(layer) if isinstance(layer, str) else layer
     call = f"run({layer.name}, variant={variant!r})"
-    if variant not in VARIANTS:
-        raise UnknownName(f"{call}: there is {', '.join(VARIANTS)}")
-    if isinstance(layer, KernelLayer):
-        raise ContractViolation(f"{call}: a cache that grows with the sequence is not handed on")
-    for name, x in signals.items():
-        if not isinstance(x, Tensor):
-            raise ContractViolation(
-                f"{call}: {name}: expected a torch tensor, given {type(x).__name__}"
-            )
+    _require_possible(call, layer, variant, signals)
     ranks = Ranks(call, group, timeout)
     if state is not None and ranks.rank:
         raise ContractViolation(
             f"{call}: rank {ranks.rank} was given a state; rank 0 alone has one"
         )
     sizes = check(layer, "torch", signals, state, domains=check_domains)
-    first = next(iter(signals.values()))
-    asked, backend = backend, backend_of(layer, backend, signals)
-    if asked == "auto" and chunk is None:
+    library = backend_of(layer, backend, signals)
+    if backend == "auto" and chunk is None:
         # A sequence that needs several processes is worth compiling for.
-        backend = fastest(layer, backend, schedule, {**sizes, "L": sys.maxsize}, signals)
-    elif backend == "cpp":
-        known = "float32" if str(first.dtype) in LOW else str(first.dtype).removeprefix("torch.")
-        backend = backend if compiles(layer, known) else "torch"
+        backend = fastest(layer, library, schedule, {**sizes, "L": sys.maxsize}, signals)
+    elif library == "cpp" and not compiles(layer, computed_in(next(iter(signals.values())))):
+        backend = "torch"
+    else:
+        backend = library
     if variant == "associative":
         linear(layer)
     inputs = [signals[s.name] for s in layer.signals if s.kind != "state"]
-    start = () if state is None else state if isinstance(state, tuple) else (state,)
+    start = parts_of(state)
     graph = torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *start))
     facts: dict[str, object] = {n: x for n, x in sizes.items() if n != "L"}
     facts |= {"layer": layer.hash, "type": inputs[0].dtype, "backend": backend}
@@ -127,7 +120,7 @@ def run(
         layer=layer,
         backend=backend,
         schedule=schedule,
-        options={"chunk": chunk},
+        chunk=chunk,
         sizes=sizes,
         ranks=ranks,
         pieces=pieces,
@@ -135,7 +128,20 @@ def run(
         graph=graph,
     )
     y, *ends = _Part.apply(job, VARIANTS[variant], *inputs, *start)
-    return y, ends[0] if len(ends) == 1 else tuple(ends)
+    return y, one_or_all(ends)
+
+
+def _require_possible(call: str, layer: Layer, variant: str, signals: Mapping[str, object]) -> None:
+    """UnknownName, ContractViolation for what no group of processes could do."""
+    if variant not in VARIANTS:
+        raise UnknownName(f"{call}: there is {', '.join(VARIANTS)}")
+    if isinstance(layer, KernelLayer):
+        raise ContractViolation(f"{call}: a cache that grows with the sequence is not handed on")
+    for name, x in signals.items():
+        if not isinstance(x, Tensor):
+            raise ContractViolation(
+                f"{call}: {name}: expected a torch tensor, given {type(x).__name__}"
+            )
 
 
 class _Part(torch.autograd.Function):

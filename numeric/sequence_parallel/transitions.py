@@ -20,14 +20,14 @@ from torch import Tensor
 from dsf_sym import Layer
 from dsf_sym.codegen.tiles import summed_sizes
 from dsf_sym.derivation.affine import affine_step
-from dsf_sym.derivation.derive import derive
+from dsf_sym.derivation.derive import derive, systems
 from dsf_sym.errors import NotAffine
 from dsf_sym.index.atoms import Form
 from dsf_sym.language.evaluate import extent
 from dsf_sym.language.graph import walk
 from dsf_sym.language.tensor import Input, Number, broadcast
 
-from ..contract import ContractViolation
+from ..contract import ContractViolation, one_or_all, parts_of
 from .job import flushed, spans
 
 AXES = "abcdefg"
@@ -91,9 +91,9 @@ def linear(layer: Layer) -> Linear:
         others=(),
     )
     space = derive(replace(made, output=made[states[0].name]))
-    systems = _systems([s.name for s in states], list(space.Lam))
+    groups = systems([s.name for s in states], space.Lam)
     mixed = {}
-    for system in systems:
+    for system in groups:
         shapes = {layer.signal(s).dims for s in system}
         for s in system:
             every = tuple(range(len(layer.signal(s).dims)))
@@ -108,17 +108,7 @@ def linear(layer: Layer) -> Linear:
     bound |= {layer.signal(s).dims[a] for s in names for a in mixed[s]}
     bound |= {p for s in layer.signals for d in s.dims if "+" in d for p in d.split("+")}
     free = tuple(d for d in layer.sizes if d not in bound)
-    return Linear(made, systems, mixed, free, frozenset(read))
-
-
-def _systems(names: list[str], coupled: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """The states in groups, none of which Λ couples with another."""
-    systems = [(name,) for name in names]
-    for pair in coupled:
-        meeting = [s for s in systems if set(pair) & set(s)]
-        joined = tuple(n for n in names if any(n in s for s in meeting))
-        systems = [s for s in systems if s not in meeting] + [joined]
-    return tuple(systems)
+    return Linear(made, tuple(groups), mixed, free, frozenset(read))
 
 
 def _mixes(block: Form, axis: int) -> bool:
@@ -208,10 +198,10 @@ def product(
         at += length
         given = _beside(plan, some, sizes, aside, count)
         start = tuple(_packed(x, s.dims, aside) for s, x in zip(states, columns, strict=True))
-        _, end = run(plan.layer, state=start if len(start) > 1 else start[0], **given)
-        ends = end if isinstance(end, tuple) else (end,)
+        _, end = run(plan.layer, state=one_or_all(start), **given)
         columns = [
-            flushed(_unpacked(x, s.dims, aside, count)) for s, x in zip(states, ends, strict=True)
+            flushed(_unpacked(x, s.dims, aside, count))
+            for s, x in zip(states, parts_of(end), strict=True)
         ]
         if not any(bool(x.any()) for x in columns):
             break
