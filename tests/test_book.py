@@ -180,6 +180,15 @@ def test_a_page_reads_without_javascript(open_page):
     page.context.close()
 
 
+def test_paper_shows_what_is_folded(open_page):
+    page = open_page("deciding-equality")
+    seen = "document.querySelector('details.proof > div').checkVisibility()"
+    assert not page.evaluate(seen)
+    page.emulate_media(media="print")
+    assert page.evaluate(seen)
+    page.context.close()
+
+
 def test_search_is_driven_by_the_keyboard(open_page):
     page = open_page("deciding-equality")
     page.keyboard.press("/")
@@ -376,11 +385,23 @@ def test_drawings_on_one_page_do_not_share_names():
     )
 
 
+def test_labels_of_lines_do_not_overlap():
+    assert drawing._apart([30, 0, 1], 10, -100) == [30, -4.5, 5.5]
+    assert drawing._apart([0, 1], 10, 5) == [5, 15]
+
+
+def test_a_cell_of_a_table_may_hold_a_list():
+    made = text.table_of_lists(["a", "b"], [[["x"], ["y", "z"]], [[], ["w"]]])
+    rows = ["* - a", "  - b", "* - x", "  - - y", "    - z", "* - ", "  - w"]
+    assert made.splitlines() == ["```{list-table}", ":header-rows: 1", *rows, "```"]
+
+
 def test_text_means_itself_and_code_stays_code():
     assert text.plain("S_{i-1} * `k_i`") == r"S{sub}`i-1` \* `k_i`"
     assert text.plain("(1 + e^z)^a k_jᵀ") == "(1 + e{sup}`z`){sup}`a` k{sub}`j`ᵀ"
     assert text.plain("s6_softplus, k_max, W_") == r"s6\_softplus, k\_max, W\_"
     assert text.plain("if s6.Delta is x") == "if `s6.Delta` is x"
+    assert text.plain("0 <= s, `a >= b`") == "0 ≤ s, `a >= b`"
     assert text.block("a\n```\nb").startswith("````text\n")
 
 

@@ -1,4 +1,4 @@
-"""One layer in two bases: two decaying numbers, and the same after a constant change of basis."""
+"""One layer in two bases: two decaying numbers, before and after a change of basis."""
 
 from dsf_sym import Const, Gate, Scalar, State, layer
 
@@ -13,7 +13,7 @@ def plain(p: State[()], r: State[()], v: Scalar, a: Const[Gate], b: Const[Gate])
 
 @layer
 def turned(s: State[()], t: State[()], v: Scalar, a: Const[Gate], b: Const[Gate]):
-    """The state is T (p, r) with T = ((1, 1), (1, -1)), and y_i is its first entry."""
+    """The state is T (p, r) with T = ((1, 1), (1, -1)); y_i is its first entry."""
     p, r = (s + t) / 2, (s - t) / 2
     s = a * p + b * r + 2 * v
     t = a * p - b * r

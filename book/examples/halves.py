@@ -1,4 +1,4 @@
-"""Two ways to remember one decaying sum: whole, or in two parts that the output adds."""
+"""Two ways to keep one decaying sum: whole, or in two parts that the output adds."""
 
 from dsf_sym import Gate, Scalar, State, layer
 

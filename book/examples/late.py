@@ -1,4 +1,4 @@
-"""Two layers with one number of state that agree for two tokens and differ at the third."""
+"""Two layers with one number of state each that first differ at the third token."""
 
 from dsf_sym import Scalar, State, layer
 

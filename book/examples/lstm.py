@@ -13,7 +13,7 @@ def lstm(
     o: Vec["d"],
     U: Const[Mat["d", "d"]],
 ):
-    """The cell x and the output y; f, g, o and v are what the gates get from the input."""
+    """The cell x and the output y; f, g, o, v come from the input."""
     x = sigmoid(f + U @ y) * x + sigmoid(g + U @ y) * tanh(v + U @ y)
     y = sigmoid(o + U @ y) * tanh(x)
     return x, y, y

@@ -1,4 +1,4 @@
-"""One mean of the past, with and without a guard against overflow, and one without a division."""
+"""One mean of the past, with and without a guard against overflow."""
 
 from dsf_sym import Scalar, State, exp, layer, maximum
 
@@ -12,7 +12,7 @@ def plain(a: State, b: State, p: Scalar, v: Scalar):
 
 @layer
 def stable(a: State, b: State, m: State, p: Scalar, v: Scalar):
-    """The same with both sums divided by e^m, where m is the largest exponent so far, or 0."""
+    """The same, both sums divided by e^m: m is the largest exponent so far, or 0."""
     top = maximum(m, p)
     old, new = exp(m - top), exp(p - top)
     a, b = old * a + new * v, old * b + new

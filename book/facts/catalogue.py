@@ -140,9 +140,14 @@ def _signals(facts: LayerFacts) -> str:
     for s in layer.signals:
         own = [code(layer.names.get(s.name, s.name))] if printed else []
         rows.append(
-            [code(s.name), *own, KINDS[s.kind], code(shape_text(s.dims)), code(str(s.domain))]
+            [code(s.name), *own, KINDS[s.kind], _unbroken(shape_text(s.dims)), _unbroken(s.domain)]
         )
     return table(head, rows)
+
+
+def _unbroken(text: object) -> str:
+    """A shape or an interval as code on one line."""
+    return code(str(text).replace(" ", "\N{NO-BREAK SPACE}"))
 
 
 def _aligned(rows: Sequence[tuple[str, str]], name: str) -> str:
@@ -221,7 +226,7 @@ def _relations(facts: LayerFacts, rows: list[Row], titles: Mapping[str, str]) ->
     far = [row for row in rows if row.far]
     parts = [
         "Equal means: the same output, for all tokens, weights and lengths. Contains means: with "
-        "weights and a map of its signals that can be told, it does what the other one does."
+        "its weights and signals set from those of the other, as shown, it has the other's output."
     ]
     if near:
         parts.append(_table(near, titles))

@@ -11,7 +11,7 @@ import numeric
 from dsf_sym import Const, Negative, Positive, Scalar, State, continuous, realize
 from dsf_sym.theory.taylor import polynomial, relative_error
 
-from .drawing import COLOURS, INK, axes_of, save
+from .drawing import COLOURS, INK, axes_of, label_ends, save
 
 TRANSITIONS = {"zoh": "held input", "bilinear": "bilinear", "euler": "Euler"}
 
@@ -62,6 +62,7 @@ def discretisations() -> Any:
 
     figure, ax = axes_of(5.6, 2.6)
     sizes = np.linspace(0.01, 4, 100)
+    ends = []
     for colour, (rule, name) in zip(COLOURS, TRANSITIONS.items(), strict=False):
         made = continuous(_rates).discretise(rule, declared=Const[Positive], name=rule)
         operator = realize(made, {}).operator(2)
@@ -70,12 +71,13 @@ def discretisations() -> Any:
         at = sympy.lambdify(symbols["Delta"], kept.subs(symbols["A"], -1))
         values = at(sizes)
         ax.plot(sizes, values, color=colour)
-        ax.text(4.05, values[-1], name, color=colour, va="center")
-    ax.axhline(0, color=INK, lw=0.5)
-    ax.axhline(-1, color=INK, lw=0.5, ls=":")
+        ends.append((float(values[-1]), name, colour))
+    ax.hlines(0, 0, sizes[-1], color=INK, lw=0.5)
+    ax.hlines(-1, 0, sizes[-1], color=INK, lw=0.5, ls=":")
     ax.set_xlim(0, 4.9)
     ax.set_xlabel("step size Δ")
     ax.set_ylabel("factor Λ of the state")
+    label_ends(ax, sizes[-1] + 0.05, ends)
     return figure
 
 
@@ -110,6 +112,7 @@ def recalls() -> Any:
         "gated_deltanet": {"beta": beta, "alpha": 0.9 * beta},
         "deltanet": {"beta": beta},
     }
+    ends = []
     # Token i asks for the key of token i + 1, which was written last at token i + 1 - keys.
     wanted = v[:, :, : length - keys + 1]
     for colour, (name, own) in zip(COLOURS, shown.items(), strict=False):
@@ -117,11 +120,12 @@ def recalls() -> Any:
         wrong = np.linalg.norm(y[:, :, keys - 1 :] - wanted, axis=-1)
         mean = (wrong / np.linalg.norm(wanted, axis=-1)).mean(axis=(0, 1))
         ax.plot(range(keys, length + 1), mean, color=colour)
-        ax.text(length + 0.4, mean[-1], name, color=colour, va="center")
+        ends.append((float(mean[-1]), name, colour))
     ax.set_xlim(keys, length + 9)
     ax.set_ylim(0, None)
     ax.set_xlabel("values written")
     ax.set_ylabel("error of what is recalled")
+    label_ends(ax, length + 0.4, ends)
     return figure
 
 
@@ -153,8 +157,8 @@ def roundings() -> Any:
     alpha = rng.uniform(0.9, 1, size=(1, 4, top, 16))
     whole = {"q": q, "k": k, "v": v, "alpha": alpha}
     figure, ax = axes_of(5.8, 2.6)
-    sides = ("center", "bottom", "top")
-    for colour, schedule, side in zip(COLOURS, schedules, sides, strict=False):
+    ends = []
+    for colour, schedule in zip(COLOURS, schedules, strict=False):
         errors = []
         for length in lengths:
             double = {name: x[:, :, :length] for name, x in whole.items()}
@@ -163,11 +167,12 @@ def roundings() -> Any:
             y, _ = numeric.run("gla", schedule=schedule, **single)
             errors.append(1e7 * np.linalg.norm(y - exact) / np.linalg.norm(exact))
         ax.semilogx(lengths, errors, color=colour, marker=".", lw=1)
-        ax.text(lengths[-1] * 1.08, errors[-1], schedule, color=colour, va=side)
+        ends.append((float(errors[-1]), schedule, colour))
     ax.set_xlim(28, 1100)
     ax.set_xticks(lengths, [str(length) for length in lengths])
     ax.minorticks_off()
     ax.set_xlabel("tokens")
     ax.set_ylim(0, None)
     ax.set_ylabel("relative error, in 10⁻⁷")
+    label_ends(ax, lengths[-1] * 1.08, ends)
     return figure

@@ -154,9 +154,10 @@ def _decide(claim: Stated) -> Settled:
     sizes = read_sizes(claim.sizes)
     at = ["--sizes", claim.sizes] if sizes else []
     if match := re.fullmatch(r"minimal (\S+) is (\d+)", claim.said):
-        verdict = _minimal(match[1], sizes, int(match[2]))
+        layer = find(_file(match[1]))
+        verdict = _minimal(layer, sizes, int(match[2]))
         command = command_line("dsf", "minimal", match[1], *at)
-        return Settled(claim, verdict, command, f"the smallest state of {match[1]} is {match[2]}")
+        return Settled(claim, verdict, command, f"the smallest state of {layer.name} is {match[2]}")
     if match := re.fullmatch(r"(\S+) (=|contains) (\S+)", claim.said):
         a, sign, b = match.groups()
         left, right = find(_file(a)), find(_file(b))
@@ -189,13 +190,13 @@ def _file(reference: str) -> str:
     return str(ROOT / reference) if ".py" in reference else reference
 
 
-def _minimal(name: str, sizes: dict[str, int], state: int) -> Verdict:
-    found = minimal(find(_file(name)), sizes)
+def _minimal(layer: Layer, sizes: dict[str, int], state: int) -> Verdict:
+    found = minimal(layer, sizes)
     status = found.status
     if status == "proved" and found.found != state:
         status = "refuted"
     return Verdict(
-        Question(name, "", sense="minimal state"),
+        Question(layer.name, "", sense="minimal state"),
         status,
         f"a layer with {found.upper} does the same, and a table of outputs rules out fewer"
         if found.status == "proved"
@@ -214,9 +215,9 @@ def write(settled: Settled) -> None:
 
 
 def _title(settled: Settled) -> str:
-    said = settled.sentence[:1].upper() + settled.sentence[1:]
     if settled.stated.said in of_catalogue():
-        return plain(said)
+        return plain(settled.sentence)
+    said = settled.sentence[:1].upper() + settled.sentence[1:]
     names = sorted({settled.verdict.question.a, settled.verdict.question.b} - {""}, key=len)
     for name in reversed(names):
         said = re.sub(rf"(?<![\w`]){re.escape(name)}(?![\w`])", f"`{name}`", said, flags=re.I)
@@ -235,7 +236,7 @@ def _body(settled: Settled) -> str:
         ("On", question.domains),
     ):
         if ties:
-            rows.append((label, ", ".join(map(code, ties))))
+            rows.append((label, ", ".join(code(readable(tie)) for tie in ties)))
     proof = plain(readable(verdict.proof))
     rows.append(("Proof" if verdict.witness is None else "Witness", proof))
     rows += [("Here", f"{code(readable(name))}: {plain(doc)}") for name, doc in _defined(claim)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .folders import FIGURES
 INK = "#010203"
 # No metadata: a page is not a place for RDF.
 PLAIN = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+LINE_HEIGHT = 1.25
 COLOURS = ("#2f7fd1", "#c8642b", "#2f9e6e", "#a55bb5")
 
 
@@ -34,6 +36,58 @@ def axes_of(width: float, height: float, columns: int = 1, **options: Any) -> tu
     figure, axes = pyplot.subplots(1, columns, figsize=(width, height), **options)
     figure.set_layout_engine("constrained")
     return figure, axes
+
+
+def label_ends(ax: Any, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write (height, text, colour) of lines beside their ends at x, moved apart to be read.
+
+    The limits of the axes are those that the figure will have.
+    """
+    figure = ax.figure
+    figure.draw_without_rendering()
+    points = 72 / figure.dpi
+    least = LINE_HEIGHT * ax.xaxis.label.get_size()
+    wanted = [points * float(ax.transData.transform((x, y))[1]) for y, _, _ in ends]
+    lowest = points * float(ax.bbox.y0) + least / 2
+    for i, place in enumerate(_apart(wanted, least, lowest)):
+        y, text, colour = ends[i]
+        ax.annotate(
+            text,
+            (x, y),
+            xytext=(0, place - wanted[i]),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def _apart(wanted: Sequence[float], least: float, lowest: float) -> list[float]:
+    """Places that are at least so far apart, near the wanted ones and in their order.
+
+    Those that are too near to each other stand around their common middle, none below the lowest.
+    """
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    groups: list[list[int]] = []
+
+    def middle(group: list[int]) -> float:
+        half = least * (len(group) - 1) / 2
+        return max(sum(wanted[i] for i in group) / len(group), lowest + half)
+
+    for i in order:
+        groups.append([i])
+        while len(groups) > 1:
+            low, high = groups[-2:]
+            near = least * (len(low) + len(high)) / 2
+            if middle(high) - middle(low) >= near:
+                break
+            groups[-2:] = [low + high]
+    placed = [0.0] * len(wanted)
+    for group in groups:
+        first = middle(group) - least * (len(group) - 1) / 2
+        for k, i in enumerate(group):
+            placed[i] = first + k * least
+    return placed
 
 
 def save(name: str, figure: Any, *, script: str = "") -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 import numeric
 
-from .drawing import COLOURS, INK, axes_of, operator, save, signals_of
+from .drawing import COLOURS, INK, axes_of, label_ends, operator, save, signals_of
 
 
 def write() -> None:
@@ -75,14 +75,16 @@ def memories() -> Any:
     length = 40
     ones = np.ones((1, 1, length, 1))
     figure, ax = axes_of(5.6, 2.6)
+    ends = []
     for colour, alpha in zip(COLOURS, (1.0, 0.95, 0.8, 0.5), strict=True):
         column = operator("gla", {"q": ones, "k": ones, "alpha": alpha * ones}, length)[:, 0]
-        ax.plot(range(length), column, color=colour, label=f"α = {alpha:g}")
-        ax.text(length - 0.5, column[-1], f"α = {alpha:g}", color=colour, va="center")
+        ax.plot(range(length), column, color=colour)
+        ends.append((float(column[-1]), f"α = {alpha:g}", colour))
     ax.set_xlabel("time i")
     ax.set_ylabel("weight of input 0 in output i")
     ax.set_ylim(-0.05, 1.1)
     ax.set_xlim(0, length + 6)
+    label_ends(ax, length - 0.5, ends)
     return figure
 
 

@@ -40,8 +40,15 @@ def _python() -> str:
     for package in PACKAGES:
         module = importlib.import_module(package)
         parts += [f"## What is in {code(package)}?", _first(module), ""]
+        documented: dict[str, str] = {}
         for name in module.__all__:
-            parts += _name(package, name, getattr(module, name))
+            value = getattr(module, name)
+            parts += _name(package, name, value)
+            # Values of one kind share its docstring.
+            said = inspect.getdoc(value) or ""
+            label = _label(package, name, value)
+            first = documented.setdefault(said, label)
+            parts += _prose(said) if first == label else [f"See [](#{first})."]
     return page(
         "Python",
         "\n\n".join(parts),
@@ -54,9 +61,7 @@ def _first(thing: object) -> str:
 
 
 def _name(package: str, name: str, value: object) -> list[str]:
-    label = f"python-{package}-{name}".replace("_", "-").lower()
-    kind = "-class" if inspect.isclass(value) else ""
-    parts = [f"({label}{kind})=\n### {code(name)}"]
+    parts = [f"({_label(package, name, value)})=\n### {code(name)}"]
     if callable(value):
         with suppress(TypeError, ValueError):
             made = inspect.signature(value)
@@ -66,7 +71,12 @@ def _name(package: str, name: str, value: object) -> list[str]:
     elif is_dataclass(value):
         own = ", ".join(f"{f.name}={getattr(value, f.name)}" for f in fields(value))
         parts.append(block(f"{name} = {type(value).__name__}({own})", "text"))
-    return [*parts, *_prose(inspect.getdoc(value) or "")]
+    return parts
+
+
+def _label(package: str, name: str, value: object) -> str:
+    kind = "-class" if inspect.isclass(value) else ""
+    return f"python-{package}-{name}{kind}".replace("_", "-").lower()
 
 
 def _called(name: str, signature: inspect.Signature) -> str:

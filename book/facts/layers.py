@@ -18,6 +18,7 @@ from dsf_sym.deciding.minimal import Minimal
 from dsf_sym.derivation.double_entry import check_matrices
 from dsf_sym.errors import DsfError
 from dsf_sym.index.normal import step_form
+from dsf_sym.rendering.glyphs import Latex, pieces
 from dsf_sym.rendering.render import render_form
 from dsf_sym.rendering.sheet import Sheet, form_rows, reference, sheet
 from dsf_sym.schema import layer_data, sheet_data
@@ -112,8 +113,15 @@ def _derived(layer: Layer) -> tuple[Sheet, Rows, Rows]:
     """The sheet, the new value of each state, and Λ, B, C, D."""
     space = derive(layer)
     new = step_form(layer).new
-    update = tuple((f"{name}_i", render_form(form)) for name, form in new.items())
+    update = tuple((_symbol(name), render_form(form)) for name, form in new.items())
     return sheet(layer), update, tuple(form_rows(space, "latex"))
+
+
+def _symbol(name: str) -> str:
+    """A state after the token, in LaTeX."""
+    letter, marks = pieces(name)
+    glyphs = Latex()
+    return glyphs.subscript(glyphs.letter(letter), [*map(glyphs.letter, marks), "i"])
 
 
 def _spectrum(layer: Layer) -> Verdict:

@@ -9,7 +9,7 @@ from dsf_sym.claims import Claim
 
 from .claims import ClaimError, Stated, of_catalogue
 from .folders import FACTS
-from .text import plain, table
+from .text import plain, table_of_lists
 
 PAGE = "where-the-paper-slips.md"
 
@@ -24,14 +24,22 @@ def write(shown: Iterable[Stated]) -> None:
     slips = [each for each in refuted if each.slip]
     if left := [each.name for each in slips if each.name not in anchors]:
         raise ClaimError(f"book/{PAGE}: a slip has no counterexample there: {', '.join(left)}")
-    printed = [[plain(_place(each)), _link(each, anchors), _holds(each, anchors)] for each in slips]
-    _write("slips", table(["where", "what is said", "what holds"], printed))
-    others = [
-        [_link(each, anchors), _holds(each, anchors)]
-        for each in refuted
-        if not each.slip and each.name not in anchors
+    printed = [
+        [[plain(_place(one)) for one in same[:1]], _links(same, anchors), _holds(same[0], anchors)]
+        for same in _alike(slips)
     ]
-    _write("refuted", table(["what does not hold", "what holds"], others))
+    _write("slips", table_of_lists(["where", "what is said", "what holds"], printed))
+    others = [each for each in refuted if not each.slip and each.name not in anchors]
+    rows = [[_links(same, anchors), _holds(same[0], anchors)] for same in _alike(others)]
+    _write("refuted", table_of_lists(["what does not hold", "what holds"], rows))
+
+
+def _alike(refuted: Iterable[Claim]) -> list[list[Claim]]:
+    """The claims in groups that are about the same statements of the paper."""
+    groups: dict[tuple[object, ...], list[Claim]] = {}
+    for each in refuted:
+        groups.setdefault((each.paper, each.slip and each.source), []).append(each)
+    return list(groups.values())
 
 
 def _place(slip: Claim) -> str:
@@ -39,17 +47,15 @@ def _place(slip: Claim) -> str:
     return re.sub(r"^[^,]*, ", "", slip.source)
 
 
-def _holds(refuted: Claim, anchors: dict[str, str]) -> str:
+def _holds(refuted: Claim, anchors: dict[str, str]) -> list[str]:
     """The claims about the same statement that hold."""
-    return "; ".join(
-        _link(each, anchors)
-        for each in of_catalogue().values()
-        if set(each.paper) & set(refuted.paper) and each.expect in ("proved", "conditional")
-    )
+    known = of_catalogue().values()
+    about = [each for each in known if set(each.paper) & set(refuted.paper)]
+    return _links([each for each in about if each.expect in ("proved", "conditional")], anchors)
 
 
-def _link(each: Claim, anchors: dict[str, str]) -> str:
-    return f"[{plain(each.sentence)}](#{anchors.get(each.name, each.name)})"
+def _links(found: Iterable[Claim], anchors: dict[str, str]) -> list[str]:
+    return [f"[{plain(each.sentence)}](#{anchors.get(each.name, each.name)})" for each in found]
 
 
 def _write(name: str, text: str) -> None:

@@ -10,7 +10,7 @@ import numeric
 from dsf_sym import find
 from dsf_sym.theory.reduction import balanced_truncation
 
-from .drawing import COLOURS, axes_of, operator, save, signals_of
+from .drawing import COLOURS, axes_of, label_ends, operator, save, signals_of
 from .folders import BOOK
 
 LENGTH = 64
@@ -43,15 +43,16 @@ def coefficient_sums() -> Any:
         "s6": {**s6, **signals},
     }
     figure, ax = axes_of(5.8, 2.6)
+    ends = []
     for colour, (name, values) in zip(COLOURS, shown.items(), strict=True):
         y, _ = numeric.run(name, v=np.ones((1, 1, LENGTH, 1)), **values)
         ax.semilogy(range(1, LENGTH + 1), y[0, 0, :, 0], color=colour, lw=1)
-        above = 3 if name == "normalised_attention" else 1
-        ax.text(LENGTH + 1.5, above * y[0, 0, -1, 0], name, color=colour, va="center")
+        ends.append((float(y[0, 0, -1, 0]), name, colour))
     ax.set_xlim(0, LENGTH * 1.45)
     ax.set_xticks(range(0, LENGTH + 1, 16))
     ax.set_xlabel("tokens")
     ax.set_ylabel("sum of coefficients")
+    label_ends(ax, LENGTH + 1.5, ends)
     return figure
 
 
@@ -192,10 +193,10 @@ def decays() -> Any:
     at = np.unique(np.geomspace(1, length, 240).astype(int)) - 1
     for colour, kept in zip(COLOURS, shown, strict=False):
         ax.loglog(i[at] + 1, kept[at], color=colour, lw=1)
-    ax.text(90, 3e-5, "s6", color=COLOURS[0])
-    ax.text(180, 2e-2, "softmax_attention", color=COLOURS[1])
-    ax.text(60, 9, "normalised_attention", color=COLOURS[2], ha="center")
-    ax.set_ylim(1e-6, 30)
+    ax.text(70, 1e-5, "s6", color=COLOURS[0], ha="right")
+    ax.text(200, 2e-2, "softmax_attention", color=COLOURS[1])
+    ax.text(200, 12, "normalised_attention", color=COLOURS[2])
+    ax.set_ylim(1e-6, 100)
     ax.set_xlabel("tokens since, i + 1")
     ax.set_ylabel("what is left of the state")
     return figure

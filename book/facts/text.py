@@ -31,7 +31,7 @@ _DOTTED = re.compile(r"(?<![`\w./])[a-z]\w+\.[A-Za-z]\w*(?![`\w./])")
 def plain(text: str) -> str:
     """Text that means itself: code in backquotes stays code, dotted names become code.
 
-    The indices and exponents of formulas are set low and high.
+    The indices and exponents of formulas are set low and high, and <= and >= as one sign.
     """
     parts = re.split(r"(`[^`]+`)", _DOTTED.sub(r"`\g<0>`", text))
     return "".join(part if part.startswith("`") else _formula(part) for part in parts)
@@ -39,6 +39,7 @@ def plain(text: str) -> str:
 
 def _formula(text: str) -> str:
     """Text without code, its indices and exponents as roles."""
+    text = text.replace("<=", "≤").replace(">=", "≥")
     done, at = "", 0
     for found in _SCRIPT.finditer(text):
         base, mark, braced, single = found.groups()
@@ -74,6 +75,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; cells are MyST already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def table_of_lists(head: Sequence[str], rows: Iterable[Sequence[Sequence[str]]]) -> str:
+    """A table whose cells hold a list each, or one line; what they list is MyST already."""
+    lines = ["```{list-table}", ":header-rows: 1"]
+    for row in ([[cell] for cell in head], *rows):
+        for i, cell in enumerate(row):
+            items = [f"- {item}" for item in cell] if len(cell) > 1 else list(cell) or [""]
+            lines += [f"{'  ' if i else '* '}- {items[0]}", *(f"    {item}" for item in items[1:])]
+    return "\n".join([*lines, "```"])
 
 
 def folded(title: str, body: str) -> str:

@@ -47,20 +47,31 @@ def run(file: str, text: str, command: str, columns: int, out: Show, err: Show) 
     columns: the width to write in. out, err: told what is printed on stdout and stderr.
     """
     os.environ["COLUMNS"] = str(columns)
-    with redirect_stdout(Screen(out)), redirect_stderr(Screen(err)):
-        try:
-            words = shlex.split(command)
-        except ValueError as error:
-            return _refuse(f"{command}: {error}")
-        if words[:1] == ["dsf"]:
-            words = words[1:]
-        if not words or words[0] not in COMMANDS:
-            return _refuse(f"on this page run dsf with one of {', '.join(COMMANDS)}")
-        if Path(file).name != file or Path(file).suffix != ".py":
-            return _refuse(f"{file!r}: name the file NAME.py")
-        with TemporaryDirectory() as folder, chdir(folder):
-            Path(file).write_text(text, encoding="utf-8")
-            return run_command(words)
+    with TemporaryDirectory() as made:
+        # The reader's file has a name; the folder that it is put into for a run has none.
+        folder = Path(made).resolve()
+
+        def named(show: Show) -> Screen:
+            return Screen(lambda text: show(text.replace(f"{folder}{os.sep}", "")))
+
+        with redirect_stdout(named(out)), redirect_stderr(named(err)), chdir(folder):
+            return _run(file, text, command)
+
+
+def _run(file: str, text: str, command: str) -> int:
+    """The same in the folder where the file is to be."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return _refuse(f"{command}: {error}")
+    if words[:1] == ["dsf"]:
+        words = words[1:]
+    if not words or words[0] not in COMMANDS:
+        return _refuse(f"on this page run dsf with one of {', '.join(COMMANDS)}")
+    if Path(file).name != file or Path(file).suffix != ".py":
+        return _refuse(f"{file!r}: name the file NAME.py")
+    Path(file).write_text(text, encoding="utf-8")
+    return run_command(words)
 
 
 def _refuse(message: str) -> int:

@@ -1,6 +1,6 @@
 // What is around the text of a page: navigation, contents, and what leads on.
 import { h } from "hastscript";
-import { html, words } from "./nodes.mjs";
+import { html, people, words } from "./nodes.mjs";
 
 const POLICY = [
   "default-src 'self'",
@@ -51,7 +51,7 @@ function sources(references) {
   if (!order.length) return null;
   return h("section", { class: "sources", ariaLabelledBy: "sources" }, [
     h("h2", { id: "sources" }, "Sources"),
-    h("ol", order.map((key) => h("li", { id: `cite-${key}` }, html(data[key].html)))),
+    h("ol", order.map((key) => h("li", { id: `cite-${key}` }, html(people(data[key].html))))),
   ]);
 }
 

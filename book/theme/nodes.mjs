@@ -8,11 +8,15 @@ const lowlight = createLowlight(common);
 const OUTPUTS = ["image/svg+xml", "image/png", "text/html", "text/latex", "text/plain"];
 const LANGUAGES = { console: "shell", bibtex: "latex", python3: "python", ipython3: "python" };
 const PLAIN = new Set(["", "text", "txt", undefined]);
+const SHORT = 30;  // TeX of a formula that stays on one line
 
 export const html = (text) => fromHtml(text, { fragment: true }).children;
 
 export const words = (node) =>
   node.value ?? (node.children ?? []).map(words).join("");
+
+/** BibTeX's "and others", which the engine takes for a name. */
+export const people = (text) => text.replace(/,? (?:& )?others\b\.?/g, " et al.");
 
 /** Formulas as HTML that is seen and MathML that is heard; a wrong one ends the build. */
 export function math(tex, displayMode) {
@@ -30,15 +34,21 @@ export function math(tex, displayMode) {
  * gets the names of those that its drawings need.
  */
 export function pageRenderer({ link, titleOf, file, references, scripts }) {
-  const all = (node) => (node.children ?? []).flatMap(one);
+  const all = (node) => (node.children ?? []).map(joined).flatMap(one);
   const id = (node) => node.html_id ?? undefined;
   const wrap = (tag) => (node) => h(tag, { id: id(node) }, all(node));
 
-  function code(text, lang, title) {
+  /** A text node after a formula, so that no line begins with the point or comma after it. */
+  function joined(node, i, siblings) {
+    const stays = siblings[i - 1]?.type === "inlineMath" && node.type === "text" && /^[.,;:)?!]/.test(node.value);
+    return stays ? { ...node, value: `\u2060${node.value}` } : node;
+  }
+
+  function code(text, lang, title, kind) {
     const name = LANGUAGES[lang] ?? lang;
     const known = !PLAIN.has(name) && lowlight.registered(name);
     const inside = known ? lowlight.highlight(name, text).children : text;
-    return h("div", { class: "code" }, [
+    return h("div", { class: ["code", kind] }, [
       title ? h("p", { class: "file" }, title) : null,
       h("pre", { tabIndex: 0, dataLang: lang || undefined }, h("code", inside)),
     ]);
@@ -94,7 +104,7 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
 
   function output(node) {
     const data = node.jupyter_data;
-    if (data.output_type === "stream") return code(data.text.trimEnd(), "text");
+    if (data.output_type === "stream") return code(data.text.trimEnd(), "text", "", "output");
     if (data.output_type === "error") throw new Error(`a cell failed: ${data.ename}: ${data.evalue}`);
     const kind = OUTPUTS.find((name) => data.data[name]);
     if (!kind) throw new Error(`no known output in ${Object.keys(data.data)}`);
@@ -105,11 +115,11 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     if (kind === "image/svg+xml") return drawing(text, node.alt ?? "the figure made by the code above");
     if (kind === "text/html") return h("div", { class: "output" }, html(text));
     if (kind === "text/latex") return math(text.trim().replace(/^\$+(\\displaystyle)?|\$+$/g, ""), true);
-    return code(text, "text");
+    return code(text, "text", "", "output");
   }
 
   /** Outputs with all that a cell printed in one piece: the kernel may send it in several. */
-  function joined(outputs) {
+  function gathered(outputs) {
     const made = [];
     for (const { ...each } of outputs) {
       const last = made.at(-1)?.jupyter_data;
@@ -159,7 +169,8 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     break: () => h("br"),
     // A long name may go on in the next line after each of its words.
     inlineCode: (node) => h("code", node.value.split(/(?<=[a-z]{2}_)(?=[a-z]{2})/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]))),
-    code: (node) => code(node.value, node.lang, node.filename),
+    // One line of plain text, such as the step of a layer, goes on below; columns would not survive that.
+    code: (node) => code(node.value, node.lang, node.filename, PLAIN.has(node.lang) && !node.value.includes("\n") ? "output" : ""),
     include: all,
     comment: () => [],
     mystComment: () => [],
@@ -200,7 +211,8 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     cite: (node) => {
       const entry = references?.cite?.data?.[node.label];
       if (!entry) throw new Error(`the bibliography has no ${node.label}`);
-      return h("a", { href: `#cite-${node.label}`, title: words({ children: html(entry.html) }) }, all(node));
+      const children = node.children.map((child) => (child.type === "text" ? { ...child, value: people(child.value) } : child));
+      return h("a", { href: `#cite-${node.label}`, title: people(words({ children: html(entry.html) })) }, all({ children }));
     },
     footnoteReference: (node) =>
       h("sup", h("a", { href: `#footnote-${node.identifier}`, id: `from-footnote-${node.identifier}` }, node.enumerator)),
@@ -209,7 +221,7 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
         h("a", { href: `#from-footnote-${node.identifier}` }, node.enumerator),
         h("div", all(node)),
       ]),
-    inlineMath: (node) => math(node.value, false),
+    inlineMath: (node) => h("span", { class: node.value.length <= SHORT ? "short" : undefined }, math(node.value, false)),
     math: (node) =>
       h("div", { class: "equation", id: id(node) }, [
         math(node.value, true),
@@ -231,7 +243,7 @@ export function pageRenderer({ link, titleOf, file, references, scripts }) {
     card: (node) => h("div", { class: "card" }, node.url ? h("a", { href: link(node.url) }, all(node)) : all(node)),
     cardTitle: (node) => h("p", { class: "title" }, all(node)),
     grid: (node) => h("div", { class: "grid" }, all(node)),
-    outputs: (node) => joined(node.children).flatMap(one),
+    outputs: (node) => gathered(node.children).flatMap(one),
     output,
   };
 

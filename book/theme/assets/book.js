@@ -28,6 +28,11 @@ function name() {
 name();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
 
+// The list of pages shows the place of this one.
+const pages = document.querySelector(".book");
+const here = pages.querySelector("[aria-current]");
+if (here?.offsetTop > 0.8 * pages.clientHeight) pages.scrollTop = here.offsetTop - pages.clientHeight / 2;
+
 // Copying code, without the prompts and the answers of a terminal.
 for (const block of document.querySelectorAll(".code")) {
   const pre = block.querySelector("pre");
@@ -56,12 +61,12 @@ async function open() {
   dialog.showModal();
   input.select();
   if (index) return;
-  const here = new URL(root.dataset.root, location.href);
+  const top = new URL(root.dataset.root, location.href);
   const [{ default: MiniSearch }, records] = await Promise.all([
-    import(new URL("assets/minisearch.js", here)),
-    fetch(new URL("search.json", here)).then((answer) => answer.json()),
+    import(new URL("assets/minisearch.js", top)),
+    fetch(new URL("search.json", top)).then((answer) => answer.json()),
   ]);
-  for (const record of records) record.url = new URL(record.url, here).href;
+  for (const record of records) record.url = new URL(record.url, top).href;
   index = new MiniSearch({ fields: ["title", "text"], storeFields: ["title", "text", "url"],
     searchOptions: { prefix: true, fuzzy: 0.15, boost: { title: 4 }, combineWith: "AND" } });
   index.addAll(records);

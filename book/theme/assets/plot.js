@@ -55,9 +55,12 @@ export function interactive(drawing, { sliders, says, draw }) {
     element("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, plot, x.name);
     const middle = (TOP + HEIGHT - BOTTOM) / 2;
     element("text", { transform: `translate(12 ${middle}) rotate(-90)`, "text-anchor": "middle" }, plot, y.name);
+    // What leaves the axes is cut off there, as by a window.
+    const [width, height] = [WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM];
+    const window = element("svg", { x: LEFT, y: TOP, width, height, viewBox: `${LEFT} ${TOP} ${width} ${height}` }, plot);
     for (const [kind, points] of lines) {
       const path = points.map(([a, b]) => `${across(a).toFixed(1)} ${down(b).toFixed(1)}`);
-      element("path", { class: kind, d: `M${path.join("L")}` }, plot);
+      element("path", { class: kind, d: `M${path.join("L")}` }, window);
     }
     said.textContent = sentence;
   }
@@ -67,8 +70,7 @@ export function interactive(drawing, { sliders, says, draw }) {
 
 /** An axis from low to high with marks [at, text]; powers: of ten, so that low and high are exponents. */
 export function axis(name, low, high, { marks, powers = false } = {}) {
-  const clip = (at) => Math.min(1, Math.max(0, at));
-  const place = (at) => clip(((powers ? Math.log10(at) : at) - low) / (high - low));
+  const place = (at) => ((powers ? Math.log10(at) : at) - low) / (high - low);
   return { name, place, marks: marks ?? powersOfTen(low, high) };
 }
 
