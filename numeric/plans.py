@@ -16,7 +16,7 @@ import numpy as np
 
 from dsf_sym import Layer
 
-from .contract import Called, one_or_all, parts_of, type_name
+from .contract import LOW, Called, one_or_all, parts_of, type_name
 from .memory import pool
 
 MOST = 64
@@ -144,9 +144,11 @@ def contiguous(x: Any) -> Any:
 
 
 def empty(like: Any, shape: tuple[int, ...]) -> Any:
-    """An array of the library and type of another, of any values."""
+    """An array of the library, type and device of another, of any values."""
     if isinstance(like, np.ndarray):
         return pool().empty(shape, like.dtype)
+    if not like.is_cpu or type_name(like) in LOW:
+        return like.new_empty(shape)
     import torch
 
     return torch.from_numpy(pool().empty(shape, np.dtype(type_name(like))))

@@ -14,6 +14,7 @@ from dsf_sym.language.layer import Signal
 
 from ..choice import kernel
 from ..contract import LOW, computed_in, one_or_all, parts_of, type_name
+from ..plans import empty
 from ..run import run
 from .ranks import Ranks
 from .turns import Compiled, Traced, Turn
@@ -59,7 +60,7 @@ class Job:
     def outputs(self, like: Tensor) -> Tensor:
         """Room for the outputs of all tokens."""
         lead = (self.sizes[n] for n in ("B", "H", "L"))
-        return like.new_empty((*lead, *shape_of(self.layer.output.dims, self.sizes)))
+        return empty(like, (*lead, *shape_of(self.layer.output.dims, self.sizes)))
 
     def turn(self, inputs: Sequence[Tensor], start: Sequence[Tensor], y: Tensor) -> Turn:
         """Run some of the work, its outputs to y, ready for gradients if they are asked for."""

@@ -15,6 +15,7 @@ from dsf_sym.codegen.factors import NoSchedule
 from dsf_sym.codegen.tiles import tiles
 from dsf_sym.language.layer import Signal
 
+from ..plans import empty
 from .job import Job, flushed, spans
 from .turns import Adjoints, Gradients, Seeds, Turn
 
@@ -181,7 +182,7 @@ class Part:
     def gradients(self) -> list[Tensor]:
         """Room for the gradients of the inputs: zeros where they are sums."""
         return [
-            torch.zeros_like(x) if of_all else x.new_empty(x.shape)
+            torch.zeros_like(x) if of_all else empty(x, x.shape)
             for of_all, x in zip(self.sums, self.inputs, strict=True)
         ]
 
