@@ -26,7 +26,7 @@ from .enclosure import interval
 from .everywhere import Everywhere, Form
 from .parts import hold_on_parts
 from .sturm import roots_between
-from .tokens import read_inside, read_sizes
+from .tokens import read_sequence, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
@@ -120,10 +120,7 @@ def _point(x: Interval) -> Fraction:
 
 def _left(layer: Layer, inside: Interval, sizes: Sizes, data: Mapping[str, Any]) -> str:
     """The last output has an entry that certainly lies outside."""
-    constants = read_inside([layer], "constant", data["constants"], sizes, "the constants")
-    tokens = [
-        read_inside([layer], "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
-    ]
+    tokens, constants = read_sequence([layer], data, sizes)
     bits = int(data["bits"])
     (outputs,), scalars = outputs_on([layer], tokens, constants, sizes, bits)
     for i, value in enumerate(outputs[-1]):

@@ -8,17 +8,14 @@ from typing import Any
 from ...automata.run import outputs_on
 from ...errors import Rejected
 from ...language.layer import Layer
-from .tokens import read_inside, read_sizes
+from .tokens import read_sequence, read_sizes
 
 
 def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """Tokens inside their domains, and outputs that are unequal rationals or disjoint balls."""
     a, b = layers
     sizes = read_sizes(data["sizes"])
-    constants = read_inside(layers, "constant", data["constants"], sizes, "the constants")
-    tokens = [
-        read_inside(layers, "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
-    ]
+    tokens, constants = read_sequence(layers, data, sizes)
     (left, right), scalars = outputs_on(layers, tokens, constants, sizes, int(data["bits"]))
     for i, (y, z) in enumerate(zip(left, right, strict=True)):
         for j, (p, q) in enumerate(zip(y, z, strict=True)):

@@ -14,7 +14,7 @@ from ...arithmetic.scalars import Balls
 from ...errors import Rejected
 from ...language.layer import Layer
 from . import step_map
-from .tokens import read_inside, read_sizes
+from .tokens import read_sequence, read_sizes
 from .transitions import at_tokens
 
 
@@ -22,10 +22,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
     """The step map, and two transitions of a state at the same tokens with different traces."""
     said = step_map.check(layers, data)
     sizes = read_sizes(data["sizes of tokens"])
-    constants = read_inside(layers, "constant", data["constants"], sizes, "the constants")
-    tokens = [
-        read_inside(layers, "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
-    ]
+    tokens, constants = read_sequence(layers, data, sizes)
     of = str(data["of"])
     traces = []
     balls = Balls(256)

@@ -30,7 +30,7 @@ from . import (
 )
 from .everywhere import Everywhere
 from .exact import Exact, exact
-from .tokens import read_inside, read_sizes, read_values
+from .tokens import read_sequence, read_sizes, read_values
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,7 @@ def check(layers: list[Layer], data: Mapping[str, Any]) -> str:
         minimality.require_rank(b, at_b, states + 2, data["table"])
         told = f"the state of {a.name} has {states} entries, and that of {b.name} needs more"
         return f"{a.name} does not contain {b.name}: {told}"
-    constants = read_inside([b], "constant", data["constants"], at_b, "the constants")
-    tokens = [
-        read_inside([b], "token", t, at_b, f"token {i}") for i, t in enumerate(data["tokens"])
-    ]
+    tokens, constants = read_sequence([b], data, at_b)
     if kind in OF_OUTPUT:
         about = OF_OUTPUT[kind]
         _require_tokens(tokens, about.tokens)

@@ -37,6 +37,17 @@ def read_inside(
     return values
 
 
+def read_sequence(
+    layers: Sequence[Layer], data: Mapping[str, Any], sizes: Sizes
+) -> tuple[list[Values], Values]:
+    """The tokens of a certificate and its constants, in their domains; Rejected otherwise."""
+    constants = read_inside(layers, "constant", data["constants"], sizes, "the constants")
+    tokens = [
+        read_inside(layers, "token", t, sizes, f"token {i}") for i, t in enumerate(data["tokens"])
+    ]
+    return tokens, constants
+
+
 def require_inside(s: Signal, values: Values, sizes: Sizes, where: str) -> None:
     """Raise Rejected unless the values of a signal fill its shape and lie in its domain."""
     if s.name not in values or len(values[s.name]) != count(s, sizes):
